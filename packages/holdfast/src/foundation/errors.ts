@@ -77,6 +77,20 @@ export function isAppError(thrown: unknown): thrown is AppError {
   }
 }
 
+/**
+ * Makes an error without its stack. For refusals that the kit itself hands out by the thousand under attack: where they
+ * were made is known, and a stack costs more than the rest of the answer.
+ */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
 /** 400: what was sent breaks a rule; `issues` says which. */
 export class ValidationError extends AppError {
   constructor(message: string, options: AppErrorOptions & { readonly code?: string } = {}) {
