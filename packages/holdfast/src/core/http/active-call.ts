@@ -1,0 +1,93 @@
+import type { Clock } from '../../foundation/clock.ts'
+import { GatewayTimeoutError, withoutStack } from '../../foundation/errors.ts'
+import type { Logger } from '../../foundation/logger.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { RequestContext } from '../context/request-context.ts'
+import type { ClientAddress } from './client-address.ts'
+import type { RawCall } from './raw-call.ts'
+import { childTraceparent, parseTraceparent, type Trace } from './request-id.ts'
+
+/**
+ * A request on its way through the pipeline: the raw call, what the stages found out about it, and what a handler may
+ * see. What costs something and is often not needed (logger, signal, trace) is made on first use.
+ */
+export class ActiveCall implements RequestContext {
+  readonly raw: RawCall
+  readonly client: ClientAddress
+  readonly requestId: string
+  readonly startedAt: number
+  /** The route's pattern, for the log; `undefined` beside the routes. */
+  route: string | undefined = undefined
+  timeoutMs = 0
+  principal: Principal | undefined = undefined
+  params: unknown = undefined
+  query: unknown = undefined
+  body: unknown = undefined
+  readonly #clock: Clock
+  readonly #rootLogger: Logger
+  #logger: Logger | undefined = undefined
+  #abort: AbortController | undefined = undefined
+  #abortReason: Error | undefined = undefined
+  #traceparent: string | undefined = undefined
+
+  constructor(raw: RawCall, client: ClientAddress, requestId: string, clock: Clock, rootLogger: Logger) {
+    this.raw = raw
+    this.client = client
+    this.requestId = requestId
+    this.startedAt = clock.elapsed()
+    this.#clock = clock
+    this.#rootLogger = rootLogger
+  }
+
+  get logger(): Logger {
+    return (this.#logger ??= this.#rootLogger.child({ requestId: this.requestId }))
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const controller = new AbortController()
+      this.#abort = controller
+      if (this.#abortReason !== undefined) controller.abort(this.#abortReason)
+      else this.raw.onGone(() => this.abort(new Error('The client has gone')))
+    }
+    return this.#abort.signal
+  }
+
+  /** Tells whoever waits on {@link signal} to stop. The first reason counts. */
+  abort(reason: Error): void {
+    this.#abortReason ??= reason
+    this.#abort?.abort(this.#abortReason)
+  }
+
+  get trace(): Trace | undefined {
+    return parseTraceparent(this.raw.headers['traceparent'])
+  }
+
+  get traceparent(): string {
+    return (this.#traceparent ??= childTraceparent(this.trace))
+  }
+
+  elapsedMs(): number {
+    return this.#clock.elapsed() - this.startedAt
+  }
+
+  remainingMs(): number {
+    return Math.max(0, this.timeoutMs - this.elapsedMs())
+  }
+
+  /** The path as it came, without its query, where secrets stand. */
+  get instance(): string {
+    const target = this.raw.fullTarget
+    const mark = target.indexOf('?')
+    return target.slice(0, Math.min(mark < 0 ? target.length : mark, 256))
+  }
+}
+
+export const deadlineError = (timeoutMs: number): GatewayTimeoutError =>
+  withoutStack(
+    () =>
+      new GatewayTimeoutError(
+        'request.timeout',
+        `This took longer than the ${timeoutMs} ms it is given; try again later.`,
+      ),
+  )

@@ -1,0 +1,136 @@
+import type { Logger } from '../../foundation/logger.ts'
+import { type Cidr, formatIp, type Ip, isInside, parseCidr, parseIp, toNetworkKey } from './ip.ts'
+
+/**
+ * How requests reach this process, as its operators know it. Nothing that is not declared here is believed.
+ *
+ * - `'direct'`: clients connect to us; forwarding headers are ignored
+ * - `{ trusted }`: our proxies live in these networks; the client is the rightmost `X-Forwarded-For` entry outside them
+ * - `{ hops }`: exactly this many proxies stand before us; the client is that many entries from the right
+ * - `{ header, trusted }`: one header that our provider overwrites, such as `cf-connecting-ip`, from its networks only
+ */
+export type Topology =
+  | 'direct'
+  | { readonly trusted: readonly string[]; readonly header?: undefined }
+  | { readonly hops: number }
+  | { readonly header: string; readonly trusted: readonly string[] }
+
+export interface ClientAddress {
+  /** The client's address in one spelling; `unknown` when the socket is already gone. */
+  readonly address: string
+  /** What limits count by: the address, or for IPv6 the network around it. */
+  readonly key: string
+  /** Whether the direct peer is a proxy of ours, whose request id may be taken over. */
+  readonly isFromTrustedPeer: boolean
+}
+
+export type ResolveClient = (peer: string | undefined, headers: ForwardingHeaders) => ClientAddress
+export type ForwardingHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface ClientAddressOptions {
+  /** Default `'direct'`. */
+  readonly topology?: Topology
+  /** Bits of an IPv6 address that stand for one client, 32–128. Default 64. */
+  readonly ipv6PrefixBits?: number
+  readonly logger?: Logger
+}
+
+const unknownClient: ClientAddress = { address: 'unknown', key: 'unknown', isFromTrustedPeer: false }
+// Longer chains are forgeries: no request crosses this many proxies.
+const maxForwardedEntries = 32
+
+/**
+ * Makes the one function that says who a client is, the same on every edge. The frameworks' own settings disagree with
+ * each other and are not consulted.
+ *
+ * @throws {TypeError | RangeError} for networks, hops or prefixes that make no sense
+ */
+export function createClientResolver(options: ClientAddressOptions = {}): ResolveClient {
+  const { topology = 'direct', ipv6PrefixBits = 64, logger } = options
+  if (!Number.isInteger(ipv6PrefixBits) || ipv6PrefixBits < 32 || ipv6PrefixBits > 128) {
+    throw new RangeError(`ipv6PrefixBits is ${ipv6PrefixBits}; it must be a whole number from 32 to 128`)
+  }
+  const find = compileTopology(topology)
+  const detector = logger && createTopologyDetector(logger)
+  return (peer, headers) => {
+    const peerIp = peer === undefined ? undefined : parseIp(peer)
+    if (peerIp === undefined) return unknownClient
+    const { client, isFromTrustedPeer } = find(peerIp, headers)
+    if (!isFromTrustedPeer) detector?.(formatIp(peerIp), headers['x-forwarded-for'])
+    return { address: formatIp(client), key: toNetworkKey(client, ipv6PrefixBits), isFromTrustedPeer }
+  }
+}
+
+type FindClient = (peer: Ip, headers: ForwardingHeaders) => { readonly client: Ip; readonly isFromTrustedPeer: boolean }
+
+function compileTopology(topology: Topology): FindClient {
+  if (topology === 'direct') return (peer) => ({ client: peer, isFromTrustedPeer: false })
+  if ('hops' in topology) return byHops(topology.hops)
+  const networks = topology.trusted.map(parseCidr)
+  if (networks.length === 0) throw new TypeError('`trusted` names no network; write the networks your proxies live in')
+  return topology.header === undefined ? byNetworks(networks) : byHeader(topology.header.toLowerCase(), networks)
+}
+
+function byHops(hops: number): FindClient {
+  if (!Number.isInteger(hops) || hops < 1 || hops > maxForwardedEntries) {
+    throw new RangeError(`hops is ${hops}; it must be a whole number from 1 to ${maxForwardedEntries}`)
+  }
+  return (peer, headers) => {
+    const entry = forwardedEntries(headers).at(-hops)
+    return { client: (entry !== undefined && parseIp(entry)) || peer, isFromTrustedPeer: true }
+  }
+}
+
+function byNetworks(networks: readonly Cidr[]): FindClient {
+  const isTrusted = (ip: Ip): boolean => networks.some((network) => isInside(ip, network))
+  return (peer, headers) => {
+    if (!isTrusted(peer)) return { client: peer, isFromTrustedPeer: false }
+    let client = peer
+    for (const entry of forwardedEntries(headers).reverse()) {
+      const ip = parseIp(entry)
+      // An entry that is no address was not written by a proxy of ours: what stands left of it is hearsay.
+      if (ip === undefined) break
+      client = ip
+      if (!isTrusted(ip)) break
+    }
+    return { client, isFromTrustedPeer: true }
+  }
+}
+
+function byHeader(header: string, networks: readonly Cidr[]): FindClient {
+  return (peer, headers) => {
+    const isFromTrustedPeer = networks.some((network) => isInside(peer, network))
+    const value = isFromTrustedPeer ? headers[header] : undefined
+    return { client: (typeof value === 'string' && parseIp(value)) || peer, isFromTrustedPeer }
+  }
+}
+
+function forwardedEntries(headers: ForwardingHeaders): string[] {
+  const header = headers['x-forwarded-for']
+  if (header === undefined) return []
+  return String(header).split(',').slice(-maxForwardedEntries)
+}
+
+const distinctForwardedBeforeWarning = 16
+const maxWatchedPeers = 64
+
+/**
+ * Notices a proxy that nobody declared: one peer that speaks for many addresses. Left alone, all its clients would
+ * share one rate limit. Warns once per peer and remembers a bounded number of them.
+ */
+function createTopologyDetector(logger: Logger): (peer: string, forwarded: string | string[] | undefined) => void {
+  const seen = new Map<string, Set<string> | 'warned'>()
+  return (peer, forwarded) => {
+    if (forwarded === undefined) return
+    const known = seen.get(peer)
+    if (known === 'warned' || (known === undefined && seen.size >= maxWatchedPeers)) return
+    const addresses = known ?? new Set<string>()
+    addresses.add(String(forwarded).slice(0, 64))
+    seen.set(peer, addresses.size < distinctForwardedBeforeWarning ? addresses : 'warned')
+    if (addresses.size < distinctForwardedBeforeWarning) return
+    logger.warn(
+      { peer, forwardedAddresses: addresses.size },
+      'Many X-Forwarded-For addresses arrive from one peer that is not declared as a proxy, so they count as one client. If it is yours, declare it in `topology`; if not, somebody is forging the header.',
+    )
+  }
+}

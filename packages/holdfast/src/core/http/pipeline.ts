@@ -1,0 +1,313 @@
+import type { Clock } from '../../foundation/clock.ts'
+import { AppError, type Issue, ValidationError, withoutStack } from '../../foundation/errors.ts'
+import type { Logger } from '../../foundation/logger.ts'
+import { assertAccess } from '../auth/access.ts'
+import type { Authenticate, Principal } from '../auth/principal.ts'
+import { withRequest } from '../context/request-context.ts'
+import { type Parsed, parsePart } from '../validation/parse.ts'
+import type { PreparedSchema, PrepareSchema } from '../validation/prepared-schema.ts'
+import { type ActiveCall, deadlineError } from './active-call.ts'
+import { type FlatHeaders, withReplyHeaders } from './header-block.ts'
+import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
+import { type Problem, problemContentType, toProblem } from './problem.ts'
+import { BodyInterrupted, type WireReply } from './raw-call.ts'
+import type { Reply } from './reply.ts'
+import { compileReply, type ReplyFormat, type WriteBody } from './reply-writer.ts'
+import { logRequest } from './request-log.ts'
+import type { Route } from './route.ts'
+import { parseQuery, type QueryValue } from './target.ts'
+
+/** What all routes of a service share, settled at registration. */
+export interface PipelineSettings {
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly headers: FlatHeaders
+  readonly prepareSchema: PrepareSchema
+  readonly authenticate: Authenticate | undefined
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+  readonly maxJsonDepth: number
+  readonly format: ReplyFormat | undefined
+  readonly revealDefects: boolean
+}
+
+/** One route as one function: a call in, a reply out, nothing thrown. */
+export type RunRoute = (call: ActiveCall, values: readonly string[], search: string) => WireReply | Promise<WireReply>
+
+/**
+ * Compiles a route. The function it gives tells the story of a call in order: authenticate → access → read body →
+ * parse → handle → let out. It runs without a promise as long as nothing has to be waited for.
+ */
+export function compileRoute(route: Route, settings: PipelineSettings): RunRoute {
+  const { spec } = route
+  const name = `${route.method} ${route.path}`
+  const timeoutMs = spec.timeoutMs ?? settings.timeoutMs
+  const maxBodyBytes = spec.maxBodyBytes ?? settings.maxBodyBytes
+  const authenticate = spec.access === 'public' ? undefined : settings.authenticate
+  const parse = compileParse(route, settings)
+  const handler = route.handler as (call: ActiveCall) => Reply | Promise<Reply>
+  const writeBody = compileReply(name, spec.reply, settings.prepareSchema, settings.format)
+
+  const admit = (call: ActiveCall): void | Promise<void> => {
+    const principal = authenticate?.(credentialsOf(call))
+    return isThenable(principal) ? principal.then((settled) => letIn(call, settled)) : letIn(call, principal)
+  }
+  const letIn = (call: ActiveCall, principal: Principal | undefined): void => {
+    call.principal = principal
+    assertAccess(spec.access, principal)
+  }
+  const handle = (call: ActiveCall): Reply | Promise<Reply> => withRequest(call, handler, call)
+
+  const serve = (call: ActiveCall, input: Input): Reply | Promise<Reply> => {
+    if (spec.body === undefined) {
+      refuseBody(call)
+      const parsed = parse(call, input, undefined)
+      return isThenable(parsed) ? parsed.then(() => handle(call)) : handle(call)
+    }
+    return readAndHandle(call, input)
+  }
+  const readAndHandle = async (call: ActiveCall, input: Input): Promise<Reply> => {
+    assertJsonHeaders(withBodyType(call))
+    const bytes = await call.raw.readBody(maxBodyBytes)
+    await parse(call, input, parseJsonBody(bytes, settings.maxJsonDepth))
+    return handle(call)
+  }
+
+  return (call, values, search) => {
+    call.route = route.path
+    call.timeoutMs = timeoutMs
+    const input = { values, search }
+    try {
+      const admitted = admit(call)
+      const reply = isThenable(admitted) ? admitted.then(() => serve(call, input)) : serve(call, input)
+      return isThenable(reply) ? awaitReply(call, reply, writeBody, settings) : letOut(call, reply, writeBody, settings)
+    } catch (thrown) {
+      return refuse(call, thrown, settings)
+    }
+  }
+}
+
+/** What the router found, before any schema looked at it. */
+interface Input {
+  readonly values: readonly string[]
+  readonly search: string
+}
+
+function credentialsOf(call: ActiveCall): { authorization: string | undefined; cookie: string | undefined } {
+  const { authorization, cookie } = call.raw.headers
+  return { authorization: toText(authorization), cookie: toText(cookie) }
+}
+
+const toText = (value: string | string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+type Parse = (call: ActiveCall, input: Input, body: unknown) => void | Promise<void>
+
+/** Compiles the schemas of a route into one step that fills the call, or throws with every fault of every part. */
+function compileParse(route: Route, { prepareSchema }: PipelineSettings): Parse {
+  const { spec } = route
+  const unknownKeys = spec.unknownKeys ?? 'refuse'
+  const prepare = (schema: typeof spec.params): PreparedSchema | undefined =>
+    schema && prepareSchema(schema, unknownKeys)
+  const params = prepare(spec.params)
+  const query = prepare(spec.query)
+  const body = prepare(spec.body)
+  const names = route.path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
+
+  return (call, { values, search }, sentBody) => {
+    const parsed = [
+      params && parsePart('params', params.schema, toRecord(names, values)),
+      parseSearch(search, query, unknownKeys === 'refuse'),
+      body && parsePart('body', body.schema, sentBody),
+    ] as const
+    return parsed.some(isThenable)
+      ? Promise.all(parsed).then((settled) => fill(call, settled))
+      : fill(call, parsed as Parts)
+  }
+}
+
+type Parts = readonly [Parsed | undefined, Parsed | undefined, Parsed | undefined]
+
+function fill(call: ActiveCall, [params, query, body]: Parts): void {
+  const issues = [params, query, body].flatMap((part) => (part && !part.ok ? part.issues : []))
+  if (issues.length > 0) throw invalidInput(issues)
+  call.params = params?.ok ? params.value : undefined
+  call.query = query?.ok ? query.value : undefined
+  call.body = body?.ok ? body.value : undefined
+}
+
+function toRecord(names: readonly string[], values: readonly string[]): Record<string, string> {
+  const record: Record<string, string> = {}
+  for (let at = 0; at < names.length; at++) record[names[at] as string] = values[at] as string
+  return record
+}
+
+const noLists: ReadonlySet<string> = new Set()
+
+function parseSearch(
+  search: string,
+  prepared: PreparedSchema | undefined,
+  refusesUnknown: boolean,
+): Parsed | Promise<Parsed> | undefined {
+  if (prepared === undefined && search === '') return undefined
+  const query = parseQuery(search, prepared?.listKeys ?? noLists)
+  if (prepared !== undefined) return parsePart('query', prepared.schema, query)
+  return refusesUnknown ? refuseQuery(query) : undefined
+}
+
+function refuseQuery(query: Record<string, QueryValue>): Parsed | undefined {
+  const keys = Object.keys(query).slice(0, 20)
+  if (keys.length === 0) return undefined
+  const message = 'This takes no query; leave it out.'
+  return {
+    ok: false,
+    issues: keys.map((key): Issue => ({ path: ['query', key.slice(0, 200)], code: 'unrecognized_keys', message })),
+  }
+}
+
+const invalidInput = (issues: readonly Issue[]): ValidationError =>
+  withoutStack(() => new ValidationError('What was sent does not fit; `errors` says where.', { issues }))
+
+/** A route without a `body` schema takes none: bytes that nobody reads are how one request hides in another. */
+function refuseBody(call: ActiveCall): void {
+  const { headers } = call.raw
+  const length = headers['content-length']
+  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return
+  throw withoutStack(() => new ValidationError('This takes no body; send none.', { code: 'request.unexpected_body' }))
+}
+
+/** An empty body of no type is judged as a missing body and not as one of a wrong type. */
+function withBodyType(call: ActiveCall): ActiveCall['raw']['headers'] {
+  const { headers } = call.raw
+  const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0'
+  return isEmpty && headers['content-type'] === undefined ? { 'content-type': 'application/json' } : headers
+}
+
+/** Waits for a reply until the deadline. Whatever comes later is logged and answers nobody. */
+function awaitReply(
+  call: ActiveCall,
+  reply: Promise<Reply>,
+  writeBody: WriteBody,
+  settings: PipelineSettings,
+): Promise<WireReply> {
+  return new Promise((resolve) => {
+    let isOver = false
+    const finish = (outcome: () => WireReply | Promise<WireReply>): void => {
+      if (isOver) return
+      isOver = true
+      timer.cancel()
+      resolve(outcome())
+    }
+    const timer = settings.clock.schedule(call.remainingMs(), () => {
+      const error = deadlineError(call.timeoutMs)
+      call.abort(error)
+      finish(() => refuse(call, error, settings))
+    })
+    reply.then(
+      (settled) => finish(() => letOut(call, settled, writeBody, settings)),
+      (thrown: unknown) => (isOver ? logLate(call, thrown, settings) : finish(() => refuse(call, thrown, settings))),
+    )
+  })
+}
+
+function logLate(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings): void {
+  // The usual reason is that the deadline itself stopped the work.
+  if (thrown === call.signal.reason) return
+  logger.warn({ err: thrown, requestId: call.requestId, route: call.route }, 'a handler failed after its deadline')
+}
+
+function letOut(
+  call: ActiveCall,
+  reply: Reply,
+  writeBody: WriteBody,
+  settings: PipelineSettings,
+): WireReply | Promise<WireReply> {
+  try {
+    const body = writeBody(reply)
+    if (!isThenable(body)) return toWire(call, reply, body, settings)
+    return body.then(
+      (text) => toWire(call, reply, text, settings),
+      (thrown: unknown) => refuse(call, thrown, settings),
+    )
+  } catch (thrown) {
+    return refuse(call, thrown, settings)
+  }
+}
+
+function toWire(call: ActiveCall, reply: Reply, body: string | undefined, settings: PipelineSettings): WireReply {
+  const headers =
+    reply.headers === undefined ? settings.headers.slice() : withReplyHeaders(settings.headers, reply.headers)
+  const bytes = body === undefined ? 0 : Buffer.byteLength(body)
+  if (body !== undefined)
+    headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(bytes))
+  headers.push('x-request-id', call.requestId)
+  logRequest(settings.logger, call, reply.status, bytes)
+  return { status: reply.status, headers, body, closes: false }
+}
+
+/**
+ * The one handler of everything thrown, on any edge, by any layer. Expected failures are answered with what they say;
+ * all else is logged whole and answered bare.
+ */
+export function refuse(
+  call: ActiveCall,
+  thrown: unknown,
+  settings: PipelineSettings,
+  extraHeaders: FlatHeaders = [],
+): WireReply {
+  const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, {
+    requestId: call.requestId,
+    instance: call.instance,
+  })
+  if (isDefect && !(thrown instanceof BodyInterrupted)) logDefect(call, thrown, settings)
+  else if (problem.status >= 500) logOutage(call, thrown, settings)
+  const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
+  const bytes = Buffer.byteLength(body)
+  const headers = [...settings.headers, ...extraHeaders]
+  headers.push('content-type', problemContentType, 'content-length', String(bytes), 'x-request-id', call.requestId)
+  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
+  // RFC 9110 section 11.6.1 demands a challenge with every 401.
+  if (problem.status === 401) headers.push('www-authenticate', 'Bearer')
+  logRequest(settings.logger, call, problem.status, bytes, problem.code)
+  return { status: problem.status, headers, body, closes: problem.status === 408 }
+}
+
+function logDefect(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings): void {
+  const { method } = call.raw
+  logger.error(
+    { err: thrown, method, route: call.route, requestId: call.requestId },
+    'a defect: nobody expected this to be thrown',
+  )
+}
+
+function logOutage(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings): void {
+  logger.warn({ err: thrown, route: call.route, requestId: call.requestId }, 'something this service depends on failed')
+}
+
+/** For the developer's own screen: the detail that everybody else must not see. */
+function reveal(problem: Problem, thrown: unknown): Problem {
+  try {
+    return { ...problem, detail: thrown instanceof Error ? String(thrown.stack) : String(thrown) }
+  } catch {
+    return problem
+  }
+}
+
+/** True when a value must be waited for. */
+function isThenable<T>(value: T | Promise<T> | undefined | void): value is Promise<T> {
+  return (
+    value instanceof Promise ||
+    (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+  )
+}
+
+/** The refusal of a method that a path does not have. */
+export const methodNotAllowed = (): AppError =>
+  withoutStack(
+    () =>
+      new AppError(
+        'method-not-allowed',
+        'request.method_not_allowed',
+        'This path has other methods; `Allow` lists them.',
+      ),
+  )

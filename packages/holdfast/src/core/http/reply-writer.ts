@@ -1,0 +1,84 @@
+import type { Schema, SchemaResult } from '../../foundation/schema.ts'
+import type { PrepareSchema } from '../validation/prepared-schema.ts'
+import { isEmpty, isPageSchema, type Reply, type ReplyShapes } from './reply.ts'
+
+/** A success as it is sent. Teams bound to another convention replace it with `format`. */
+export interface Success {
+  readonly data: unknown
+  readonly meta?: { readonly page: { readonly nextCursor: string | null } }
+}
+
+/** @returns what is serialised as the body */
+export type ReplyFormat = (success: Success) => unknown
+
+/** The body of a handler's reply: what its shape lets out, in the envelope. `undefined` for none. */
+export type WriteBody = (reply: Reply) => string | undefined | Promise<string | undefined>
+
+/**
+ * Compiles what may leave a route. The result throws, and so makes a defect, for a status or data that was not declared:
+ * better no answer than one that nobody vouched for.
+ */
+export function compileReply(
+  route: string,
+  shapes: ReplyShapes,
+  prepare: PrepareSchema,
+  format?: ReplyFormat,
+): WriteBody {
+  const writers = new Map(
+    Object.entries(shapes).map(([status, shape]): [number, WriteBody] => {
+      if (isEmpty(shape)) return [Number(status), () => undefined]
+      const item = isPageSchema(shape) ? shape.pageOf : shape
+      const letOut = compileSchema(`${status} reply of ${route}`, prepare(item, 'drop').schema)
+      return [Number(status), isPageSchema(shape) ? pageWriter(letOut, format) : dataWriter(letOut, format)]
+    }),
+  )
+  return (reply) => {
+    const write = writers.get(reply?.status)
+    if (write === undefined)
+      throw new TypeError(`The handler of ${route} gave ${describe(reply)}, which its \`reply\` does not list`)
+    return write(reply)
+  }
+}
+
+type LetOut = (data: unknown) => unknown
+
+function compileSchema(what: string, schema: Schema): LetOut {
+  const vouched = (result: SchemaResult<unknown>): unknown => {
+    if (result.issues === undefined) return result.value
+    const faults = result.issues.slice(0, 5).map((issue) => `${toPath(issue.path)}: ${issue.message}`)
+    throw new TypeError(`The ${what} does not fit its schema: ${faults.join('; ')}`)
+  }
+  return (data) => {
+    const result = schema['~standard'].validate(data)
+    return result instanceof Promise ? result.then(vouched) : vouched(result)
+  }
+}
+
+const dataWriter =
+  (letOut: LetOut, format: ReplyFormat | undefined): WriteBody =>
+  (reply) =>
+    whenReady(letOut(reply.data), (data) =>
+      format ? JSON.stringify(format({ data })) : `{"data":${JSON.stringify(data)}}`,
+    )
+
+function pageWriter(letOut: LetOut, format: ReplyFormat | undefined): WriteBody {
+  return (reply) => {
+    const { items, nextCursor } = reply.data as { items: readonly unknown[]; nextCursor: string | null }
+    const meta = { page: { nextCursor } }
+    const write = (data: unknown): string =>
+      format
+        ? JSON.stringify(format({ data, meta }))
+        : `{"data":${JSON.stringify(data)},"meta":${JSON.stringify(meta)}}`
+    const data = items.map(letOut)
+    return data.some((item) => item instanceof Promise) ? Promise.all(data).then(write) : write(data)
+  }
+}
+
+const whenReady = <Result>(value: unknown, then: (value: unknown) => Result): Result | Promise<Result> =>
+  value instanceof Promise ? value.then(then) : then(value)
+
+const toPath = (path: readonly unknown[] | undefined): string =>
+  (path ?? []).map((step) => (typeof step === 'object' ? '…' : String(step))).join('.') || '(whole)'
+
+const describe = (reply: Reply | undefined): string =>
+  typeof reply?.status === 'number' ? `status ${reply.status}` : 'no reply; return ok(...), page(...) or noContent()'

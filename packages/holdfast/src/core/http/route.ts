@@ -1,0 +1,116 @@
+import type { Logger } from '../../foundation/logger.ts'
+import type { OutputOf, Schema } from '../../foundation/schema.ts'
+import { type Access, isAccess } from '../auth/access.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { RequestContext } from '../context/request-context.ts'
+import type { UnknownKeys } from '../validation/prepared-schema.ts'
+import type { ClientAddress } from './client-address.ts'
+import type { Reply, ReplyFor, ReplyShapes } from './reply.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Everything a reviewer needs to know of a route before reading its handler. */
+export interface RouteSpec {
+  /** Who may call it. Mandatory, also for `'public'`. */
+  readonly access: Access
+  /** Parameters of the path, each sent as text. Mandatory when the path has any. */
+  readonly params?: Schema
+  /** The query. Left out, the route takes none. */
+  readonly query?: Schema
+  /** The JSON body. Left out, the route takes none. */
+  readonly body?: Schema
+  /** What may leave, for each status the handler answers with. Mandatory. */
+  readonly reply: ReplyShapes
+  /** What becomes of members no schema names. Default `'refuse'`. */
+  readonly unknownKeys?: UnknownKeys
+  /** Milliseconds until the call is given up with 504; 1–3 600 000. Default: the service's `timeoutMs`. */
+  readonly timeoutMs?: number
+  /** Largest body in bytes; 1–104 857 600. Default: the service's `maxBodyBytes`. */
+  readonly maxBodyBytes?: number
+}
+
+/** A request as a handler sees it: what its schemas vouch for, and who, when and how long. */
+export interface Call<Spec extends RouteSpec = RouteSpec> extends RequestContext {
+  readonly params: Vouched<Spec, 'params'>
+  readonly query: Vouched<Spec, 'query'>
+  readonly body: Vouched<Spec, 'body'>
+  /** Who calls; on a public route nobody may. */
+  readonly principal: Spec['access'] extends 'public' ? Principal | undefined : Principal
+  readonly client: ClientAddress
+  readonly logger: Logger
+}
+
+/** The parsed part when a schema vouches for it, else nothing that could be read. */
+type Vouched<Spec, Part extends 'params' | 'query' | 'body'> = Spec extends {
+  readonly [Key in Part]: infer S extends Schema
+}
+  ? OutputOf<S>
+  : undefined
+
+export type Handler<Spec extends RouteSpec> = (
+  call: Call<Spec>,
+) => ReplyFor<Spec['reply']> | Promise<ReplyFor<Spec['reply']>>
+
+/** One row of a route table. Made by {@link get}, {@link post}, {@link put}, {@link patch} and {@link del}. */
+export interface Route {
+  readonly method: Method
+  readonly path: string
+  readonly spec: RouteSpec
+  readonly handler: (call: never) => Reply | Promise<Reply>
+}
+
+type Define = <const Spec extends RouteSpec>(path: string, spec: Spec, handler: Handler<Spec>) => Route
+
+const define =
+  (method: Method): Define =>
+  (path, spec, handler) => ({ method, path, spec, handler })
+
+export const get: Define = define('GET')
+export const post: Define = define('POST')
+export const put: Define = define('PUT')
+export const patch: Define = define('PATCH')
+export const del: Define = define('DELETE')
+
+const pathShape = /^(\/|(\/(:[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9._~-]+))+)$/
+const methods: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+/**
+ * Stops the boot for a route that says too little, for callers whose compiler did not.
+ * @throws {TypeError | RangeError} naming the route and the part
+ */
+export function assertRoute(route: Route): void {
+  const name = `Route ${route.method} ${route.path}`
+  const spec = route.spec as Partial<RouteSpec> | undefined
+  if (!methods.includes(route.method)) throw new TypeError(`${name}: the method is none of ${methods.join(', ')}`)
+  if (!pathShape.test(route.path)) {
+    throw new TypeError(`${name}: a path is segments such as /products/:id, without a trailing slash or patterns`)
+  }
+  if (!isAccess(spec?.access)) {
+    throw new TypeError(
+      `${name} lacks \`access\`; say who may call it: 'public', signedIn, roles(...) or permission(...)`,
+    )
+  }
+  if (spec.reply === undefined || Object.keys(spec.reply).length === 0) {
+    throw new TypeError(`${name} lacks \`reply\`; list what may leave for each status, such as { 200: Product }`)
+  }
+  for (const status of Object.keys(spec.reply)) assertReplyStatus(name, Number(status))
+  if (route.path.includes(':') && spec.params === undefined) {
+    throw new TypeError(`${name} lacks \`params\`; give the schema of the path's parameters`)
+  }
+  if (route.method === 'GET' && spec.body !== undefined)
+    throw new TypeError(`${name}: a GET carries no body; use the query`)
+  if (typeof route.handler !== 'function') throw new TypeError(`${name} lacks its handler`)
+  assertBound(name, 'timeoutMs', spec.timeoutMs, 3_600_000)
+  assertBound(name, 'maxBodyBytes', spec.maxBodyBytes, 104_857_600)
+}
+
+function assertReplyStatus(name: string, status: number): void {
+  if (Number.isInteger(status) && status >= 200 && status <= 299) return
+  throw new TypeError(`${name}: \`reply\` lists ${status}, but handlers answer 200–299; throw an AppError for the rest`)
+}
+
+/** @throws {RangeError} when a number is given and is not a whole one from 1 to `most` */
+export function assertBound(owner: string, option: string, value: number | undefined, most: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) return
+  throw new RangeError(`${owner}: ${option} is ${value}; it must be a whole number from 1 to ${most}`)
+}

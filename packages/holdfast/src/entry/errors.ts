@@ -1,0 +1,17 @@
+export {
+  AppError,
+  type AppErrorOptions,
+  ConflictError,
+  type ErrorKind,
+  ForbiddenError,
+  GatewayTimeoutError,
+  isAppError,
+  type Issue,
+  NotFoundError,
+  PayloadTooLargeError,
+  ServiceUnavailableError,
+  TooManyRequestsError,
+  UnauthorizedError,
+  UnsupportedMediaTypeError,
+  ValidationError,
+} from '../foundation/errors.ts'

@@ -1,0 +1,45 @@
+export { createHttp, type CreateHttpOptions } from '../adapters/zod/create-http.ts'
+export { type Access, type AccessRule, assertAccess, permission, roles, signedIn } from '../core/auth/access.ts'
+export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
+export { currentRequest, type RequestContext } from '../core/context/request-context.ts'
+export {
+  type ClientAddress,
+  type ClientAddressOptions,
+  createClientResolver,
+  type ResolveClient,
+  type Topology,
+} from '../core/http/client-address.ts'
+export type { RouteExplanation, StageExplanation } from '../core/http/explain.ts'
+export type { HealthPort, Http, HttpOptions } from '../core/http/http.ts'
+export { type Problem, type ProblemContext, toProblem, type Verdict } from '../core/http/problem.ts'
+export { BodyInterrupted, type RawCall, type WireReply } from '../core/http/raw-call.ts'
+export {
+  accepted,
+  created,
+  empty,
+  noContent,
+  ok,
+  type Page,
+  page,
+  pageOf,
+  type Reply,
+  type ReplyHeaders,
+} from '../core/http/reply.ts'
+export type { ReplyFormat, Success } from '../core/http/reply-writer.ts'
+export {
+  type Call,
+  del,
+  get,
+  type Handler,
+  type Method,
+  patch,
+  post,
+  put,
+  type Route,
+  type RouteSpec,
+} from '../core/http/route.ts'
+export type { PreparedSchema, PrepareSchema, UnknownKeys } from '../core/validation/prepared-schema.ts'
+export type { Clock, Timer } from '../foundation/clock.ts'
+export { systemClock } from '../foundation/clock.ts'
+export type { LogFields, Logger, LogMethod } from '../foundation/logger.ts'
+export type { Schema } from '../foundation/schema.ts'
