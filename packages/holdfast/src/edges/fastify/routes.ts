@@ -1,0 +1,69 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { Http } from '../../core/http/http.ts'
+import { belowMount } from '../node/mount.ts'
+import { NodeCall } from '../node/node-call.ts'
+import { serve, serveRefusal } from '../node/serve.ts'
+
+export interface RoutesOptions {
+  readonly http: Http
+}
+
+/**
+ * A native Fastify plugin that answers the routes of a table and leaves all else to the app around it.
+ *
+ * ```ts
+ * await app.register(routes, { http, prefix: '/api' })
+ * ```
+ */
+export const routes: FastifyPluginCallback<RoutesOptions> = (app, { http }, done) => {
+  const handler = answerFrom(http, app.prefix)
+  leaveBodiesUnread(app)
+  for (const { method, path } of http.routes) {
+    app.route({ method: method === 'GET' ? ['GET', 'HEAD'] : method, url: path, exposeHeadRoute: false, handler })
+  }
+  // A content type that Fastify can't parse ends here instead of in the handler; the pipeline judges it all the same.
+  app.setErrorHandler((_thrown, request, reply) => handler(request, reply))
+  done()
+}
+
+/** Has Fastify hand the request on with its body still on the wire. Holds for this plugin's routes only. */
+function leaveBodiesUnread(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+}
+
+export interface FallbackOptions {
+  readonly http: Http
+  /** Where {@link routes} was registered, so that 405 and OPTIONS know the table's paths. Default `''`. */
+  readonly mountPath?: string
+}
+
+/**
+ * A native Fastify plugin for the rest of an app: what nothing answered becomes 404, 405, the answer to OPTIONS or the
+ * refusal of a broken path, and what anything threw becomes a problem. Register it at the root, before other plugins.
+ */
+export const fallback: FastifyPluginCallback<FallbackOptions> = (app, { http, mountPath = '' }, done) => {
+  const handler = answerFrom(http, mountPath)
+  // A hook and not the handler alone: Fastify reads the body in between, and nobody was let in yet.
+  app.addHook('onRequest', (request, reply, next) => {
+    if (request.is404) handler(request, reply)
+    else next()
+  })
+  app.setNotFoundHandler(handler)
+  app.setErrorHandler((thrown, request, reply) => {
+    reply.hijack()
+    serveRefusal(http, request.raw, reply.raw, thrown)
+  })
+  done()
+}
+// Fastify's mark of a plugin whose hooks and handlers belong to the app that registers it.
+Object.assign(fallback, { [Symbol.for('skip-override')]: true })
+
+/** Takes a request out of Fastify's hands and into the pipeline's. */
+export function answerFrom(http: Http, mountPath: string): (request: FastifyRequest, reply: FastifyReply) => void {
+  return (request, reply) => {
+    reply.hijack()
+    const target = request.raw.url ?? '/'
+    serve(http, new NodeCall(request.raw, reply.raw, belowMount(mountPath, target), target))
+  }
+}

@@ -1,0 +1,58 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { WireReply } from '../../core/http/raw-call.ts'
+
+// What is left of a body up to this size is read and thrown away, so that the connection can go on.
+const drainableBytes = 65_536
+// Beyond it the connection ends. Closing while the client still sends would reset it, and it might never read our
+// answer (RFC 9112, section 9.6), so we listen on for as long and as much as this.
+const lingerMs = 2000
+const lingerBytes = 16_777_216
+
+/** Writes a reply with one `writeHead`. Does nothing when the client has gone; ends a reply somebody else had begun. */
+export function writeReply(request: IncomingMessage, response: ServerResponse, reply: WireReply): void {
+  if (response.headersSent) {
+    if (!response.writableEnded) response.destroy()
+    return
+  }
+  if (response.destroyed) return
+  const body = request.method === 'HEAD' ? undefined : reply.body
+  if (!reply.closes && !leavesBodyUnread(request)) {
+    response.writeHead(reply.status, reply.headers)
+    response.end(body)
+    return
+  }
+  reply.headers.push('connection', 'close')
+  response.writeHead(reply.status, reply.headers)
+  endAfterLingering(request, response, body)
+}
+
+/** Whether more of the body may come than is worth reading for nothing. */
+function leavesBodyUnread(request: IncomingMessage): boolean {
+  const { headers } = request
+  const length = Number(headers['content-length'] ?? 0)
+  if (length === 0 && headers['transfer-encoding'] === undefined) return false
+  if (request.complete) return false
+  return headers['transfer-encoding'] !== undefined || headers.expect !== undefined || length > drainableBytes
+}
+
+function endAfterLingering(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
+  if (request.complete) {
+    response.end(body)
+    return
+  }
+  if (body === undefined) response.flushHeaders()
+  else response.write(body)
+  let heard = 0
+  const timer = setTimeout(end, lingerMs)
+  function end(): void {
+    clearTimeout(timer)
+    request.off('data', listen)
+    response.end()
+  }
+  function listen(chunk: Buffer): void {
+    heard += chunk.byteLength
+    if (heard > lingerBytes) end()
+  }
+  request.on('error', () => {})
+  request.on('data', listen).once('end', end).once('close', end).resume()
+}
