@@ -6,6 +6,8 @@ import { problemContentType, toProblem } from '../../core/http/problem.ts'
 import { AppError, type ErrorKind, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 
+const lingerMs = 1000
+
 type Refusal = readonly [kind: ErrorKind, code: string, detail: string]
 
 const malformed: Refusal = ['invalid', 'request.malformed', 'This is not a valid HTTP/1.1 request.']
@@ -32,8 +34,13 @@ const refusals: Readonly<Record<string, Refusal>> = {
  */
 export function answerUnparsed(socket: Duplex | null, reason: string | undefined, logger: Logger): void {
   if (socket === null || socket.destroyed) return
-  if (!socket.writable || reason === 'ECONNRESET' || hasBegunReply(socket)) {
+  if (!socket.writable || reason === 'ECONNRESET') {
     socket.destroy()
+    return
+  }
+  // A reply that is out, or half out, can't be followed by another on the same connection; let it leave.
+  if (hasBegunReply(socket)) {
+    endSoon(socket)
     return
   }
   const [kind, code, detail] = refusals[reason ?? ''] ?? malformed
@@ -43,10 +50,16 @@ export function answerUnparsed(socket: Duplex | null, reason: string | undefined
     { requestId },
   )
   logger.info({ status: problem.status, code, reason, requestId }, 'request refused before it was one')
-  socket.end(toHttp(problem.status, problem.title, JSON.stringify(problem), requestId))
+  endSoon(socket, toHttp(problem.status, problem.title, JSON.stringify(problem), requestId))
 }
 
-/** A reply that is half out can't be followed by another on the same connection. */
+/** Ends a connection so that what was written arrives, and for good when the other side doesn't end it too. */
+function endSoon(socket: Duplex, last?: string): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(timer))
+  socket.end(last)
+}
+
 function hasBegunReply(socket: Duplex & { readonly _httpMessage?: ServerResponse | null }): boolean {
   return socket._httpMessage?.headersSent === true
 }

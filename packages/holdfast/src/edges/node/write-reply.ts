@@ -36,7 +36,8 @@ function leavesBodyUnread(request: IncomingMessage): boolean {
 }
 
 function endAfterLingering(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
-  if (request.complete) {
+  // A client that waits for "100 Continue" in vain sends nothing more.
+  if (request.complete || (request.headers.expect !== undefined && !request.readableDidRead)) {
     response.end(body)
     return
   }
