@@ -121,7 +121,7 @@ OxlintRuleTester.it = it
 OxlintRuleTester.itOnly = it.only
 
 describe('given the holdfast package, read by ESLint', () => {
-  const sources = { files: ['**/*.ts'], languageOptions: { globals: { require: 'readonly' } } } as const
+  const sources = { files: ['**/*.ts'], languageOptions: { globals: { require: 'readonly' as const } } }
   new RuleTester(sources).run('floors', floors, { valid: valid(allowedJs), invalid: invalid(refusedJs) })
 })
 
