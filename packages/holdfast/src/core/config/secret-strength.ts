@@ -34,7 +34,7 @@ const placeholders = [
 export function secretWeakness(value: string, minBytes = 32): string | undefined {
   const bytes = Buffer.byteLength(value)
   if (bytes < minBytes) return `is too short: ${bytes} bytes, at least ${minBytes} are needed`
-  const characters = [...value]
+  const characters = Array.from(value)
   if (new Set(characters).size < Math.min(minDifferentCharacters, minBytes)) return 'has too few different characters'
   if (repeatedUnitLength(characters) < Math.min(minUnitLength, characters.length)) return 'repeats a short pattern'
   if (neighbourShare(characters) > maxNeighbourShare) return 'runs through the alphabet or the digits'
