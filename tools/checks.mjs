@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChild } from './child.mjs'
+import { sweepBuilds } from './sweep.mjs'
 
 const programs = {
   build: ['tsc', '-b', '.', 'tools'],
@@ -15,7 +16,10 @@ const programs = {
 const order = ['build', 'lint', 'format', 'unused', 'tests']
 
 /** Runs one program of the list above; resolves to its exit code. */
-export const runCheck = (house, name, args) => runProgram(house, [...programs[name], ...args])
+export function runCheck(house, name, args) {
+  if (name === 'build') sweepBuilds(house.root)
+  return runProgram(house, [...programs[name], ...args])
+}
 
 /**
  * Runs all checks in order and ends with the line `N passed, N failed, N skipped`: every test of Vitest's own report,

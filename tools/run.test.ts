@@ -243,10 +243,11 @@ describe('given an npm that installs in half a second', () => {
 })
 
 describe('given a program that was started', () => {
-  // Reports each signal, and has a child of its own that ignores them all.
-  const stubborn = `
+  // Reports each signal; called `stubborn`, it has a child of its own that ignores them all.
+  const program = `
     import { spawn } from 'node:child_process'
-    const child = spawn(process.execPath, ['-e', 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)'])
+    const deaf = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)'
+    const child = spawn(process.execPath, ['-e', process.argv[2] === 'stubborn' ? deaf : ''])
     const pause = setInterval(() => {}, 1000)
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {
       console.log(signal)
@@ -258,7 +259,7 @@ describe('given a program that was started', () => {
   const pidsOf = (child: { output: string }) => (/pids (\d+) (\d+)/.exec(child.output)?.slice(1) ?? []).map(Number)
   beforeEach(() => {
     putModules()
-    put('tools/start.ts', stubborn)
+    put('tools/start.ts', program)
   })
 
   test('arguments and exit code pass through', async () => {
@@ -267,7 +268,7 @@ describe('given a program that was started', () => {
   })
 
   test('Ctrl-C, heard twice through terminal and npm, arrives once and leaves no process', async () => {
-    const child = start(['start'])
+    const child = start(['start', 'stubborn'])
     await until(() => pidsOf(child).length === 2)
     child.kill('SIGINT')
     await pause(30)
@@ -291,11 +292,10 @@ describe('given a program that was started', () => {
   test('when the runner is killed outright, the program is told to stop', async () => {
     const child = start(['start'])
     await until(() => pidsOf(child).length === 2)
-    const [program = 0, grandchild = 0] = pidsOf(child)
+    const [pid = 0] = pidsOf(child)
     child.kill('SIGKILL')
-    await until(() => !isAlive(program))
+    await until(() => !isAlive(pid))
     expect(child.output).toContain('SIGTERM')
-    process.kill(grandchild, 'SIGKILL')
   })
 
   test('a program that dies by a signal reports it as a shell does', async () => {
@@ -362,6 +362,15 @@ describe('given checks', () => {
     expect((await run(['test'])).lines.at(-1)).toBe('4 passed, 1 failed, 0 skipped')
     putVitest([suite('passed', 'passed')], 1)
     expect((await run(['test'])).lines.at(-1)).toBe('5 passed, 1 failed, 0 skipped')
+  })
+
+  test('a build first removes what no source stands behind', async () => {
+    for (const kept of ['src/kept.ts', 'dist/kept.js', 'dist/kept.d.ts.map', 'dist/notes.txt'])
+      put(`packages/a/${kept}`, '')
+    for (const stale of ['gone.js', 'gone.js.map', 'deep/gone.d.ts']) put(`packages/a/dist/${stale}`, '')
+    await run(['build'])
+    const left = globSync('packages/a/dist/**/*.*', { cwd: house }).toSorted()
+    expect(left).toEqual(['kept.d.ts.map', 'kept.js', 'notes.txt'].map((file) => `packages/a/dist/${file}`))
   })
 
   test('one check alone keeps its exit code and takes arguments', async () => {
