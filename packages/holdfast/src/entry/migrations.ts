@@ -1,0 +1,3 @@
+export { migrate } from '../adapters/postgres/migrations.ts'
+export type { MigrateOptions } from '../adapters/postgres/migrations.ts'
+export { MigrationError } from '../adapters/postgres/migration-error.ts'
