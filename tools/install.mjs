@@ -96,7 +96,7 @@ function explain(exitCode, output) {
     return `the npm registry does not answer (${code}). Connect to the network, or set a registry you can reach (npm config set registry …), then run the command again.`
   }
   if (code === 'EUSAGE')
-    return 'package-lock.json does not fit package.json. Run "npm install", then run the command again.'
+    return 'package-lock.json does not fit package.json. Run "npm install" and "node tools/complete-lock.mjs", then run the command again.'
   if (code === 'ENOSPC') return 'the disk is full. Make room (some 700 MB), then run the command again.'
   const firstWords = /^npm (?:error|ERR!) (?!code )(.+)$/m.exec(output)?.[1] ?? 'it gave no reason'
   return `npm ci ended with ${code || exitCode}: ${firstWords}.`
