@@ -3,9 +3,9 @@ import { GatewayTimeoutError, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
-import type { ClientAddress } from './client-address.ts'
+import type { ClientAddress, ResolveClient } from './client-address.ts'
 import type { RawCall } from './raw-call.ts'
-import { childTraceparent, parseTraceparent, type Trace } from './request-id.ts'
+import { childTraceparent, chooseRequestId, parseTraceparent, type Trace } from './request-id.ts'
 
 /**
  * A request on its way through the pipeline: the raw call, what the stages found out about it, and what a handler may
@@ -80,6 +80,17 @@ export class ActiveCall implements RequestContext {
     const target = this.raw.fullTarget
     const mark = target.indexOf('?')
     return target.slice(0, Math.min(mark < 0 ? target.length : mark, 256))
+  }
+}
+
+/** Begins a call: who it comes from, what it is called, when it began. */
+export type OpenCall = (raw: RawCall) => ActiveCall
+
+export function createOpenCall(resolveClient: ResolveClient, clock: Clock, logger: Logger): OpenCall {
+  return (raw) => {
+    const client = resolveClient(raw.peerAddress, raw.headers)
+    const requestId = raw.requestId ?? chooseRequestId(raw.headers['x-request-id'], client.isFromTrustedPeer)
+    return new ActiveCall(raw, client, requestId, clock, logger)
   }
 }
 

@@ -9,15 +9,14 @@ import {
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
 import type { Authenticate } from '../auth/principal.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
-import { ActiveCall } from './active-call.ts'
-import { type ClientAddress, createClientResolver, type ResolveClient, type Topology } from './client-address.ts'
+import { type ActiveCall, createOpenCall, type OpenCall } from './active-call.ts'
+import { createClientResolver, type Topology } from './client-address.ts'
 import { explainRoute, type RouteExplanation } from './explain.ts'
 import { assertHeader, defaultHeaders } from './header-block.ts'
 import { compileRoute, methodNotAllowed, type PipelineSettings, refuse, type RunRoute } from './pipeline.ts'
 import { lastResortBody, problemContentType } from './problem.ts'
 import type { RawCall, WireReply } from './raw-call.ts'
 import type { ReplyFormat } from './reply-writer.ts'
-import { chooseRequestId } from './request-id.ts'
 import { assertBound, assertRoute, type Method, type Route } from './route.ts'
 import { type Match, Router } from './router.ts'
 import { decodeSegments, splitTarget } from './target.ts'
@@ -91,7 +90,7 @@ class CompiledHttp implements Http {
   readonly routes: readonly Route[]
   readonly #router = new Router<RunRoute>()
   readonly #settings: PipelineSettings
-  readonly #resolveClient: ResolveClient
+  readonly #open: OpenCall
   readonly #health: HealthPort | undefined
   readonly #maxTargetLength: number
 
@@ -99,11 +98,8 @@ class CompiledHttp implements Http {
     this.#settings = toSettings(options)
     this.#maxTargetLength = options.maxTargetLength ?? 8192
     assertBound('createHttp', 'maxTargetLength', this.#maxTargetLength, 65_536)
-    this.#resolveClient = createClientResolver({
-      logger: this.#settings.logger,
-      ...(options.topology === undefined ? {} : { topology: options.topology }),
-      ...(options.ipv6PrefixBits === undefined ? {} : { ipv6PrefixBits: options.ipv6PrefixBits }),
-    })
+    const { clock, logger } = this.#settings
+    this.#open = createOpenCall(createClientResolver({ ...options, logger }), clock, logger)
     this.#health = options.health
     this.routes = [...routes]
     for (const route of routes) this.#register(route)
@@ -178,12 +174,6 @@ class CompiledHttp implements Http {
     } catch (again) {
       return this.#lastResort(again)
     }
-  }
-
-  #open(raw: RawCall): ActiveCall {
-    const client: ClientAddress = this.#resolveClient(raw.peerAddress, raw.headers)
-    const requestId = chooseRequestId(raw.headers['x-request-id'], client.isFromTrustedPeer)
-    return new ActiveCall(raw, client, requestId, this.#settings.clock, this.#settings.logger)
   }
 
   #noContent(call: ActiveCall, allow: string): WireReply {

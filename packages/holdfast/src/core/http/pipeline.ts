@@ -1,13 +1,13 @@
 import type { Clock } from '../../foundation/clock.ts'
-import { AppError, type Issue, ValidationError, withoutStack } from '../../foundation/errors.ts'
+import { AppError, ValidationError, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { assertAccess } from '../auth/access.ts'
 import type { Authenticate, Principal } from '../auth/principal.ts'
 import { withRequest } from '../context/request-context.ts'
-import { type Parsed, parsePart } from '../validation/parse.ts'
-import type { PreparedSchema, PrepareSchema } from '../validation/prepared-schema.ts'
+import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { type ActiveCall, deadlineError } from './active-call.ts'
 import { type FlatHeaders, withReplyHeaders } from './header-block.ts'
+import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
 import { type Problem, problemContentType, toProblem } from './problem.ts'
 import { BodyInterrupted, type WireReply } from './raw-call.ts'
@@ -15,7 +15,6 @@ import type { Reply } from './reply.ts'
 import { compileReply, type ReplyFormat, type WriteBody } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import type { Route } from './route.ts'
-import { parseQuery, type QueryValue } from './target.ts'
 
 /** What all routes of a service share, settled at registration. */
 export interface PipelineSettings {
@@ -44,7 +43,8 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   const timeoutMs = spec.timeoutMs ?? settings.timeoutMs
   const maxBodyBytes = spec.maxBodyBytes ?? settings.maxBodyBytes
   const authenticate = spec.access === 'public' ? undefined : settings.authenticate
-  const parse = compileParse(route, settings)
+  const parse = compileInput(spec, spec.unknownKeys ?? 'refuse', settings.prepareSchema)
+  const names = parameterNames(route.path)
   const handler = route.handler as (call: ActiveCall) => Reply | Promise<Reply>
   const writeBody = compileReply(name, spec.reply, settings.prepareSchema, settings.format)
 
@@ -56,41 +56,38 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
     call.principal = principal
     assertAccess(spec.access, principal)
   }
-  const handle = (call: ActiveCall): Reply | Promise<Reply> => withRequest(call, handler, call)
-
-  const serve = (call: ActiveCall, input: Input): Reply | Promise<Reply> => {
-    if (spec.body === undefined) {
-      refuseBody(call)
-      const parsed = parse(call, input, undefined)
-      return isThenable(parsed) ? parsed.then(() => handle(call)) : handle(call)
-    }
-    return readAndHandle(call, input)
+  const serve = (call: ActiveCall, values: readonly string[], search: string): Reply | Promise<Reply> => {
+    if (spec.body !== undefined) return readAndHandle(call, values, search)
+    refuseBody(call)
+    const input = parse({ params: toRecord(names, values), search, body: undefined })
+    return isThenable(input) ? input.then((settled) => handle(call, settled)) : handle(call, input)
   }
-  const readAndHandle = async (call: ActiveCall, input: Input): Promise<Reply> => {
+  const readAndHandle = async (call: ActiveCall, values: readonly string[], search: string): Promise<Reply> => {
     assertJsonHeaders(withBodyType(call))
     const bytes = await call.raw.readBody(maxBodyBytes)
-    await parse(call, input, parseJsonBody(bytes, settings.maxJsonDepth))
-    return handle(call)
+    const body = parseJsonBody(bytes, settings.maxJsonDepth)
+    return handle(call, await parse({ params: toRecord(names, values), search, body }))
+  }
+  const handle = (call: ActiveCall, input: VouchedInput): Reply | Promise<Reply> => {
+    call.params = input.params
+    call.query = input.query
+    call.body = input.body
+    return withRequest(call, handler, call)
   }
 
   return (call, values, search) => {
     call.route = route.path
     call.timeoutMs = timeoutMs
-    const input = { values, search }
     try {
       const admitted = admit(call)
-      const reply = isThenable(admitted) ? admitted.then(() => serve(call, input)) : serve(call, input)
+      const reply = isThenable(admitted)
+        ? admitted.then(() => serve(call, values, search))
+        : serve(call, values, search)
       return isThenable(reply) ? awaitReply(call, reply, writeBody, settings) : letOut(call, reply, writeBody, settings)
     } catch (thrown) {
       return refuse(call, thrown, settings)
     }
   }
-}
-
-/** What the router found, before any schema looked at it. */
-interface Input {
-  readonly values: readonly string[]
-  readonly search: string
 }
 
 function credentialsOf(call: ActiveCall): { authorization: string | undefined; cookie: string | undefined } {
@@ -101,72 +98,14 @@ function credentialsOf(call: ActiveCall): { authorization: string | undefined; c
 const toText = (value: string | string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined
 
-type Parse = (call: ActiveCall, input: Input, body: unknown) => void | Promise<void>
-
-/** Compiles the schemas of a route into one step that fills the call, or throws with every fault of every part. */
-function compileParse(route: Route, { prepareSchema }: PipelineSettings): Parse {
-  const { spec } = route
-  const unknownKeys = spec.unknownKeys ?? 'refuse'
-  const prepare = (schema: typeof spec.params): PreparedSchema | undefined =>
-    schema && prepareSchema(schema, unknownKeys)
-  const params = prepare(spec.params)
-  const query = prepare(spec.query)
-  const body = prepare(spec.body)
-  const names = route.path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
-
-  return (call, { values, search }, sentBody) => {
-    const parsed = [
-      params && parsePart('params', params.schema, toRecord(names, values)),
-      parseSearch(search, query, unknownKeys === 'refuse'),
-      body && parsePart('body', body.schema, sentBody),
-    ] as const
-    return parsed.some(isThenable)
-      ? Promise.all(parsed).then((settled) => fill(call, settled))
-      : fill(call, parsed as Parts)
-  }
-}
-
-type Parts = readonly [Parsed | undefined, Parsed | undefined, Parsed | undefined]
-
-function fill(call: ActiveCall, [params, query, body]: Parts): void {
-  const issues = [params, query, body].flatMap((part) => (part && !part.ok ? part.issues : []))
-  if (issues.length > 0) throw invalidInput(issues)
-  call.params = params?.ok ? params.value : undefined
-  call.query = query?.ok ? query.value : undefined
-  call.body = body?.ok ? body.value : undefined
-}
+const parameterNames = (path: string): string[] =>
+  path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
 
 function toRecord(names: readonly string[], values: readonly string[]): Record<string, string> {
   const record: Record<string, string> = {}
   for (let at = 0; at < names.length; at++) record[names[at] as string] = values[at] as string
   return record
 }
-
-const noLists: ReadonlySet<string> = new Set()
-
-function parseSearch(
-  search: string,
-  prepared: PreparedSchema | undefined,
-  refusesUnknown: boolean,
-): Parsed | Promise<Parsed> | undefined {
-  if (prepared === undefined && search === '') return undefined
-  const query = parseQuery(search, prepared?.listKeys ?? noLists)
-  if (prepared !== undefined) return parsePart('query', prepared.schema, query)
-  return refusesUnknown ? refuseQuery(query) : undefined
-}
-
-function refuseQuery(query: Record<string, QueryValue>): Parsed | undefined {
-  const keys = Object.keys(query).slice(0, 20)
-  if (keys.length === 0) return undefined
-  const message = 'This takes no query; leave it out.'
-  return {
-    ok: false,
-    issues: keys.map((key): Issue => ({ path: ['query', key.slice(0, 200)], code: 'unrecognized_keys', message })),
-  }
-}
-
-const invalidInput = (issues: readonly Issue[]): ValidationError =>
-  withoutStack(() => new ValidationError('What was sent does not fit; `errors` says where.', { issues }))
 
 /** A route without a `body` schema takes none: bytes that nobody reads are how one request hides in another. */
 function refuseBody(call: ActiveCall): void {

@@ -3,6 +3,7 @@ import type { Http } from '../../core/http/http.ts'
 import { belowMount } from '../node/mount.ts'
 import { NodeCall } from '../node/node-call.ts'
 import { serve, serveRefusal } from '../node/serve.ts'
+import { ownedByParent } from './owned-by-parent.ts'
 
 export interface RoutesOptions {
   readonly http: Http
@@ -42,7 +43,7 @@ export interface FallbackOptions {
  * A native Fastify plugin for the rest of an app: what nothing answered becomes 404, 405, the answer to OPTIONS or the
  * refusal of a broken path, and what anything threw becomes a problem. Register it at the root, before other plugins.
  */
-export const fallback: FastifyPluginCallback<FallbackOptions> = (app, { http, mountPath = '' }, done) => {
+export const fallback: FastifyPluginCallback<FallbackOptions> = ownedByParent((app, { http, mountPath = '' }, done) => {
   const handler = answerFrom(http, mountPath)
   // A hook and not the handler alone: Fastify reads the body in between, and nobody was let in yet.
   app.addHook('onRequest', (request, reply, next) => {
@@ -55,9 +56,7 @@ export const fallback: FastifyPluginCallback<FallbackOptions> = (app, { http, mo
     serveRefusal(http, request.raw, reply.raw, thrown)
   })
   done()
-}
-// Fastify's mark of a plugin whose hooks and handlers belong to the app that registers it.
-Object.assign(fallback, { [Symbol.for('skip-override')]: true })
+})
 
 /** Takes a request out of Fastify's hands and into the pipeline's. */
 export function answerFrom(http: Http, mountPath: string): (request: FastifyRequest, reply: FastifyReply) => void {

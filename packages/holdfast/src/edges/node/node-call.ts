@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BodyInterrupted, type RawCall } from '../../core/http/raw-call.ts'
 import { PayloadTooLargeError, withoutStack } from '../../foundation/errors.ts'
+import { keptRequestId } from './request-notes.ts'
 
 /** A request of node:http, handed to the pipeline as it is. */
 export class NodeCall implements RawCall {
@@ -33,12 +34,16 @@ export class NodeCall implements RawCall {
     return this.request.httpVersion
   }
 
+  get requestId(): string | undefined {
+    return keptRequestId(this.request)
+  }
+
   get peerAddress(): string | undefined {
     return this.request.socket.remoteAddress
   }
 
   get isGone(): boolean {
-    return this.response.destroyed || this.request.socket.destroyed
+    return (this.response.destroyed || this.request.socket.destroyed) && !this.response.writableFinished
   }
 
   onGone(callback: () => void): void {

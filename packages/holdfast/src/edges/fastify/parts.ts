@@ -1,0 +1,65 @@
+import type { FastifyPluginCallback, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import { createHttp, type CreateHttpOptions } from '../../adapters/zod/create-http.ts'
+import type { ActiveCall } from '../../core/http/active-call.ts'
+import type { InputSchemas } from '../../core/http/input.ts'
+import { withRequest } from '../../core/context/request-context.ts'
+import { createObserve, type RequestLogOptions } from '../node/observe.ts'
+import { serveRefusal } from '../node/serve.ts'
+import { type Validated, type ValidateOptions, Validation } from '../node/validation.ts'
+import { ownedByParent } from './owned-by-parent.ts'
+
+/** A native plugin that writes one line per request and opens the context that `currentRequest()` reads. */
+export const requestLog: FastifyPluginCallback<RequestLogOptions> = ownedByParent((app, options, done) => {
+  const observe = createObserve(options)
+  const calls = new WeakMap<FastifyRequest, ActiveCall>()
+  app.addHook('onRequest', (request, reply, next) => {
+    const call = observe(request.raw, reply.raw, () => request.routeOptions.url)
+    calls.set(request, call)
+    withRequest(call, () => next(), undefined)
+  })
+  // Reading the body leaves the context, because its events belong to the socket; enter it again before the handler.
+  app.addHook('preValidation', (request, _reply, next) => {
+    const call = calls.get(request)
+    if (call === undefined) next()
+    else withRequest(call, () => next(), undefined)
+  })
+  done()
+})
+
+/** A hook that lets valid requests pass, and knows what is vouched for. */
+export type ValidateHook<Schemas extends InputSchemas> = preHandlerHookHandler & {
+  /** What the schemas made of this request. */
+  of(request: FastifyRequest): Validated<Schemas>
+}
+
+/**
+ * Checks params, query and body in `preHandler`. The parsed input is read from the hook itself; `request.query` and its
+ * kin stay as they came.
+ *
+ * ```ts
+ * const newOrder = validate({ body: NewOrder })
+ * app.post('/orders', { preHandler: newOrder }, (request) => {
+ *   const { body } = newOrder.of(request)
+ * })
+ * ```
+ */
+export function validate<const Schemas extends InputSchemas>(
+  schemas: Schemas,
+  options?: ValidateOptions,
+): ValidateHook<Schemas> {
+  const validation = new Validation(schemas, options)
+  const hook: preHandlerHookHandler = (request, _reply, next) => {
+    validation.check(request.raw, request.params, request.body).then(() => next(), next)
+  }
+  return Object.assign(hook, { of: (request: FastifyRequest) => validation.of(request.raw) })
+}
+
+/** A native plugin with the one handler of everything thrown, for an app without a route table. Register it at the root. */
+export const errorHandler: FastifyPluginCallback<CreateHttpOptions> = ownedByParent((app, options, done) => {
+  const http = createHttp([], options)
+  app.setErrorHandler((thrown, request, reply) => {
+    reply.hijack()
+    serveRefusal(http, request.raw, reply.raw, thrown)
+  })
+  done()
+})

@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type ActiveCall, createOpenCall } from '../../core/http/active-call.ts'
+import { type ClientAddressOptions, createClientResolver } from '../../core/http/client-address.ts'
+import { logRequest } from '../../core/http/request-log.ts'
+import { type Clock, systemClock } from '../../foundation/clock.ts'
+import type { Logger } from '../../foundation/logger.ts'
+import { NodeCall } from './node-call.ts'
+import { isAccounted, keepRequestId } from './request-notes.ts'
+
+export interface RequestLogOptions extends ClientAddressOptions {
+  readonly logger: Logger
+  readonly clock?: Clock
+}
+
+/** Begins to watch a request that a framework serves by itself; writes its line when it has ended. */
+export type Observe = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  routeOf: () => string | undefined,
+) => ActiveCall
+
+/** One line per request for handlers that are not in a route table, in the form the pipeline writes. */
+export function createObserve(options: RequestLogOptions): Observe {
+  const { logger, clock = systemClock } = options
+  const open = createOpenCall(createClientResolver(options), clock, logger)
+  return (request, response, routeOf) => {
+    const call = open(new NodeCall(request, response))
+    keepRequestId(request, call.requestId)
+    response.setHeader('x-request-id', call.requestId)
+    response.once('close', () => {
+      if (isAccounted(request)) return
+      call.route = routeOf()
+      logRequest(logger, call, response.statusCode, Number(response.getHeader('content-length') ?? 0))
+    })
+    return call
+  }
+}
