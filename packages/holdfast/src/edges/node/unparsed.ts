@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { defaultHeaders } from '../../core/http/header-block.ts'
 import { problemContentType, toProblem } from '../../core/http/problem.ts'
 import { AppError, type ErrorKind, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
+import { replyInFlight } from './reply-in-flight.ts'
 
 const lingerMs = 1000
 
@@ -39,7 +39,7 @@ export function answerUnparsed(socket: Duplex | null, reason: string | undefined
     return
   }
   // A reply that is out, or half out, can't be followed by another on the same connection; let it leave.
-  if (hasBegunReply(socket)) {
+  if (replyInFlight(socket)?.headersSent === true) {
     endSoon(socket)
     return
   }
@@ -58,10 +58,6 @@ function endSoon(socket: Duplex, last?: string): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(timer))
   socket.end(last)
-}
-
-function hasBegunReply(socket: Duplex & { readonly _httpMessage?: ServerResponse | null }): boolean {
-  return socket._httpMessage?.headersSent === true
 }
 
 function toHttp(status: number, title: string, body: string, requestId: string): string {
