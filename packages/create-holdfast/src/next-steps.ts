@@ -1,0 +1,58 @@
+import { relative } from 'node:path'
+import type { Choices } from './choices.ts'
+import { layersFor } from './layers.ts'
+import type { PlannedFile } from './plan.ts'
+
+export interface Outcome {
+  readonly choices: Choices
+  readonly files: readonly PlannedFile[]
+  readonly isWritten: boolean
+  readonly isInstalled: boolean
+  readonly cwd: string
+}
+
+/** The commands that come next, in order, ready to be pasted. */
+export function nextCommands({ choices, isInstalled, cwd }: Outcome): string[] {
+  const folder = relative(cwd, choices.directory)
+  return [`cd ${quote(folder)}`, ...(isInstalled ? [] : ['npm install']), 'npm test', 'npm run dev']
+}
+
+/** What was done or would be, for programs. */
+export function toJson(outcome: Outcome): string {
+  const { choices, files, isWritten, isInstalled } = outcome
+  return JSON.stringify(
+    {
+      ...choices,
+      layers: layersFor(choices.edge),
+      written: isWritten,
+      installed: isInstalled,
+      files: files.map((file) => ({
+        path: file.path,
+        layers: file.layers,
+        ...('text' in file ? { bytes: Buffer.byteLength(file.text) } : {}),
+      })),
+      next: nextCommands(outcome),
+    },
+    null,
+    2,
+  )
+}
+
+/** What was done or would be, for people. */
+export function toText(outcome: Outcome): string {
+  const { choices, files, isWritten } = outcome
+  const { name, edge, directory } = choices
+  const list = files.map(({ path }) => `  ${path}`).join('\n')
+  if (!isWritten) return `${name} on ${edge} would be these ${files.length} files in ${directory}:\n${list}`
+  return [
+    `${name} on ${edge}: ${files.length} files in ${directory}`,
+    '',
+    'Next:',
+    ...nextCommands(outcome).map((command) => `  ${command}`),
+    '',
+    'It runs on an embedded PostgreSQL until DATABASE_URL is set; README.md says the rest.',
+  ].join('\n')
+}
+
+const quote = (folder: string): string =>
+  /^[\w./@:+-]+$/.test(folder) && !folder.startsWith('-') ? folder : `'${folder.replaceAll("'", String.raw`'\''`)}'`

@@ -1,0 +1,69 @@
+import { connectionUrl, type Environment, loadConfig, type Relation } from 'holdfast/config'
+import { z } from 'zod'
+
+const ms = (byDefault: number) => z.coerce.number().int().min(0).max(3_600_000).default(byDefault)
+const count = (byDefault: number) => z.coerce.number().int().min(1).max(10_000).default(byDefault)
+const networks = z.string().transform((list) => list.split(',').map((network) => network.trim()))
+
+const settingsOf = (isProduction: boolean) =>
+  z.object({
+    NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+
+    HOST: z.string().default('127.0.0.1'),
+    PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+    TRUSTED_PROXIES: networks.optional(),
+    KEEP_ALIVE_TIMEOUT_MS: ms(72_000),
+    BALANCER_IDLE_TIMEOUT_MS: ms(60_000),
+
+    REQUEST_TIMEOUT_MS: ms(10_000),
+    MAX_BODY_BYTES: z.coerce.number().int().min(1).max(104_857_600).default(102_400),
+    REVEAL_DEFECTS: z.stringbool().default(false),
+
+    DATABASE_URL: connectionUrl({ schemes: ['postgres', 'postgresql'] }).optional(),
+    DATABASE_POOL_SIZE: count(10),
+    DATABASE_STATEMENT_TIMEOUT_MS: ms(5000),
+    DATABASE_MAX_CONNECTIONS: count(100),
+    INSTANCES: count(1),
+
+    // Nobody balances load to a developer's machine, so Ctrl-C need not wait.
+    DRAIN_DELAY_MS: ms(isProduction ? 5000 : 0),
+    STOP_TIMEOUT_MS: ms(15_000),
+    TERMINATION_GRACE_MS: ms(30_000),
+  })
+
+export type Config = Readonly<z.infer<ReturnType<typeof settingsOf>>>
+
+/** @throws {ConfigError} listing everything that is missing, wrong or contradictory */
+export const readConfig = (env: Environment = process.env): Config =>
+  loadConfig(settingsOf(env['NODE_ENV'] === 'production'), { env, relations })
+
+// What has to be added to the stop: disposing, flushing the log, a margin.
+const afterStopMs = 7000
+
+const relations = (config: Config): readonly Relation[] => [
+  {
+    holds: config.NODE_ENV !== 'production' || config.DATABASE_URL !== undefined,
+    message: 'DATABASE_URL is missing: production takes no embedded database. Set it, or DATABASE_URL_FILE',
+  },
+  {
+    holds: config.NODE_ENV !== 'production' || !config.REVEAL_DEFECTS,
+    message: 'REVEAL_DEFECTS sends stacks to callers; production does not take it. Remove it',
+  },
+  {
+    holds: config.DATABASE_STATEMENT_TIMEOUT_MS < config.REQUEST_TIMEOUT_MS,
+    message: 'DATABASE_STATEMENT_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or calls give up before their query does',
+  },
+  {
+    holds: config.DATABASE_POOL_SIZE * config.INSTANCES <= config.DATABASE_MAX_CONNECTIONS,
+    message: 'DATABASE_POOL_SIZE × INSTANCES must not exceed DATABASE_MAX_CONNECTIONS, or the last instances get none',
+  },
+  {
+    holds: config.KEEP_ALIVE_TIMEOUT_MS > config.BALANCER_IDLE_TIMEOUT_MS,
+    message: 'KEEP_ALIVE_TIMEOUT_MS must exceed BALANCER_IDLE_TIMEOUT_MS, or the balancer writes to closed connections',
+  },
+  {
+    holds: config.DRAIN_DELAY_MS + config.STOP_TIMEOUT_MS + afterStopMs < config.TERMINATION_GRACE_MS,
+    message: `DRAIN_DELAY_MS + STOP_TIMEOUT_MS + ${afterStopMs} must stay below TERMINATION_GRACE_MS, or the process is killed mid-stop`,
+  },
+]

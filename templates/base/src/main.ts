@@ -1,0 +1,25 @@
+import { runService } from 'holdfast/lifecycle'
+import { createApp } from './app.ts'
+import { readConfig } from './config.ts'
+import { createServiceLogger } from './platform/logger.ts'
+import { listen } from './platform/server.ts'
+
+await runService(() => {
+  const config = readConfig()
+  const logger = createServiceLogger(config)
+  return {
+    logger,
+    drainDelayMs: config.DRAIN_DELAY_MS,
+    stopTimeoutMs: config.STOP_TIMEOUT_MS,
+    start: async (start) => {
+      const app = start.use(
+        await createApp(config, { logger, signal: start.signal, state: () => start.state() }),
+        (built) => built.dispose(),
+        'app',
+      )
+      const { url, drainable } = await listen(app.edge.server, config.HOST, config.PORT)
+      start.serve(drainable)
+      logger.info({ url }, 'Listening')
+    },
+  }
+})

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+
+const sku = z.string().regex(/^[A-Z0-9][A-Z0-9-]{0,39}$/, 'An SKU is 1–40 characters of A–Z, 0–9 and hyphens')
+const name = z.string().trim().min(1).max(200)
+const priceCents = z.int().min(0).max(100_000_000)
+const version = z.int().min(1).max(2_147_483_647)
+const status = z.enum(['active', 'archived'])
+
+export const Product = z.object({
+  id: z.uuid(),
+  sku,
+  name,
+  priceCents,
+  status,
+  version,
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+export type Product = z.infer<typeof Product>
+
+export const ProductId = z.object({ id: z.uuid() })
+export type ProductId = z.infer<typeof ProductId>
+
+export const NewProduct = z.object({ sku, name, priceCents })
+export type NewProduct = z.infer<typeof NewProduct>
+
+export const ProductChange = z
+  .object({ version, name: name.optional(), priceCents: priceCents.optional() })
+  .refine((change) => change.name !== undefined || change.priceCents !== undefined, 'Change name, priceCents or both')
+export type ProductChange = z.infer<typeof ProductChange>
+
+// Opaque to clients, so that what a page is ordered by can change.
+const cursor = z
+  .base64url()
+  .max(100)
+  .transform((text) => Buffer.from(text, 'base64url').toString())
+  .pipe(z.uuid('Take the cursor from the page before'))
+export const toCursor = (id: string): string => Buffer.from(id).toString('base64url')
+
+export const ProductQuery = z.object({
+  status: status.optional(),
+  cursor: cursor.optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+})
+export type ProductQuery = z.infer<typeof ProductQuery>

@@ -1,0 +1,64 @@
+import { createDatabase, type Database, sql } from 'holdfast/postgres'
+import type { Logger } from 'holdfast/logging'
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../config.ts'
+
+export type { Database }
+
+const migrations = fileURLToPath(new URL('../../migrations', import.meta.url))
+const developmentData = fileURLToPath(new URL('../../.data/pg', import.meta.url))
+
+export interface DatabaseServer {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** The server of DATABASE_URL; without it, outside of production, one that starts and migrates here. */
+export async function findDatabaseServer(config: Config, logger: Logger): Promise<DatabaseServer> {
+  if (config.DATABASE_URL) return { url: config.DATABASE_URL.reveal(), stop: async () => {} }
+  // Loaded on demand: production installs neither.
+  const { startEmbeddedPostgres } = await import('holdfast/embedded-postgres')
+  const server = await startEmbeddedPostgres({ keep: developmentData })
+  logger.info({ data: server.directory }, 'DATABASE_URL is not set: an embedded PostgreSQL serves development')
+  await migrateDatabase(server.url, logger).catch(async (error: unknown) => {
+    await server.stop()
+    throw error
+  })
+  return server
+}
+
+/** @returns the names of the migrations applied now */
+export async function migrateDatabase(url: string, logger: Logger): Promise<string[]> {
+  const { migrate } = await import('holdfast/migrations')
+  return migrate({ url, directory: migrations, logger })
+}
+
+export const openDatabase = (url: string, config: Config, logger: Logger): Database =>
+  createDatabase({
+    url,
+    applicationName: '__SERVICE_NAME__',
+    maxConnections: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    closeTimeoutMs: 1500,
+    logger,
+  })
+
+/** @throws {Error} when the database lacks a migration that this code counts on; a newer database is fine */
+export async function assertMigrated(database: Database): Promise<void> {
+  const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'))
+  const applied = (await hasMigrationTable(database)) ? await listApplied(database) : []
+  const missing = files.filter((file) => !applied.includes(file))
+  if (missing.length > 0) {
+    throw new Error(`The database lacks ${missing.toSorted().join(', ')}. Run "npm run migrate", then start again.`)
+  }
+}
+
+const hasMigrationTable = (database: Database): Promise<boolean> =>
+  database.one(
+    sql`select to_regclass('pgmigrations') is not null as found`,
+    (row: { readonly found: boolean }) => row.found,
+  )
+
+const listApplied = (database: Database): Promise<string[]> =>
+  database.many(sql`select name from pgmigrations`, (row: { readonly name: string }) => `${row.name}.sql`)

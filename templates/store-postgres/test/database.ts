@@ -1,0 +1,25 @@
+import { createTestDatabase, startEmbeddedPostgres, type TestDatabase } from 'holdfast/embedded-postgres'
+import { silentLogger } from 'holdfast/logging'
+import { after } from 'node:test'
+import { migrateDatabase } from '../src/platform/database.ts'
+
+interface Template {
+  readonly adminUrl: string
+  readonly name: string
+}
+
+let template: Promise<Template> | undefined
+
+/** A copy of a database that is started and migrated once per run: TEST_DATABASE_URL, or an embedded one. */
+export async function createDatabaseForTest(): Promise<TestDatabase> {
+  const { adminUrl, name } = await (template ??= createTemplate())
+  return createTestDatabase({ adminUrl, template: name })
+}
+
+async function createTemplate(): Promise<Template> {
+  const adminUrl = process.env['TEST_DATABASE_URL'] ?? (await startEmbeddedPostgres()).url
+  const database = await createTestDatabase({ adminUrl })
+  after(() => database.drop())
+  await migrateDatabase(database.url, silentLogger)
+  return { adminUrl, name: database.name }
+}
