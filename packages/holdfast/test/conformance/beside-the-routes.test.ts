@@ -38,10 +38,13 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
 })
 
 describe('given one service on every edge', () => {
-  test.each(conformanceProbes.map((probe): [string, Probe] => [probe.name, probe]))('%s, in the same bytes', async (_name, probe) => {
-    const said: Exchange[] = []
-    for (const edge of Object.keys(edges)) said.push((await runProbe(probe, targetOf(edge))).exchange)
-    const [first, ...others] = said as [Exchange, ...Exchange[]]
-    for (const other of others) expect(compareExchanges(first, other)).toEqual([])
-  })
+  test.each(conformanceProbes.map((probe): [string, Probe] => [probe.name, probe]))(
+    '%s, in the same bytes',
+    async (_name, probe) => {
+      const said: Exchange[] = []
+      for (const edge of Object.keys(edges)) said.push((await runProbe(probe, targetOf(edge))).exchange)
+      const [first, ...others] = said as [Exchange, ...Exchange[]]
+      for (const other of others) expect(compareExchanges(first, other)).toEqual([])
+    },
+  )
 })

@@ -18,7 +18,8 @@ export function parseIp(text: string): Ip | undefined {
 }
 
 function stripPort(text: string): string {
-  if (text.startsWith('[')) return text.slice(1, text.indexOf(']') < 0 ? undefined : text.indexOf(']'))
+  const bracket = text.startsWith('[') ? text.indexOf(']') : -1
+  if (bracket > 0) return text.slice(1, bracket)
   const colon = text.indexOf(':')
   return colon > 0 && colon === text.lastIndexOf(':') ? text.slice(0, colon) : text
 }
@@ -54,12 +55,12 @@ function unmap(ip: number[]): Ip {
  * @throws {TypeError} for anything else, showing it
  */
 export function parseCidr(text: string): Cidr {
-  const [address = '', prefix] = text.split('/')
+  const [address = '', prefix, ...more] = text.split('/')
   const network = parseIp(address)
   const widest = (network?.length ?? 0) * 8
   const prefixBits = prefix === undefined ? widest : Number(prefix)
   const isWhole = /^\d+$/.test(prefix ?? '0') && prefixBits <= widest
-  if (network === undefined || isIP(address) === 0 || !isWhole) {
+  if (network === undefined || isIP(address) === 0 || !isWhole || more.length > 0) {
     throw new TypeError(`"${text}" is no network; write it as 10.0.0.0/8 or 2001:db8::/32`)
   }
   return { network, prefixBits }

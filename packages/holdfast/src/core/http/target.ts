@@ -86,7 +86,6 @@ function decodeOrRefuse(text: string, refusal: () => ValidationError): string {
 
 const slash = 0x2f
 // A URL is printable ASCII (RFC 3986, section 2); Node hands on raw bytes beyond it.
-// eslint-disable-next-line no-control-regex
 const notUrlCharacters = /[^\x21-\x7e]/
 
 const malformedPath = (): ValidationError =>
