@@ -4,9 +4,9 @@ import { isSecretName, type PathNode } from './redaction.ts'
 const maxDepth = 8
 const maxEntries = 100
 const maxTextLength = 8192
-/** Characters and nodes for one line, so that no field can make a line of megabytes. */
+/** Characters and entries for one line, so that no field can make a line of megabytes. */
 const lineTextLength = 65_536
-const lineNodes = 2000
+const lineEntries = 2000
 
 const redacted = '[redacted]'
 const unreadable = '[unreadable]'
@@ -73,7 +73,7 @@ class Printer {
   readonly #options: PrintOptions
   readonly #ancestors: object[] = []
   #textLeft = lineTextLength
-  #nodesLeft = lineNodes
+  #entriesLeft = lineEntries
 
   constructor(options: PrintOptions) {
     this.#options = options
@@ -104,12 +104,15 @@ class Printer {
     taken?: ReadonlySet<string>,
   ): void {
     const keys = Object.keys(source)
-    for (const key of keys.slice(0, maxEntries)) {
+    let copied = 0
+    for (const key of keys) {
+      if (copied === maxEntries || this.#entriesLeft-- <= 0) break
+      copied++
       const name = taken?.has(key) || key === '__proto__' ? `${key}_` : this.#name(key)
       const value = this.#field(source, key, depth, path?.children.get(key))
       if (value !== undefined) target[name] = value
     }
-    if (keys.length > maxEntries) target['…'] = `${keys.length - maxEntries} more`
+    if (keys.length > copied) target['…'] = `${keys.length - copied} more`
   }
 
   #field(source: object, key: string, depth: number, path: PathNode | undefined): unknown {
@@ -122,7 +125,6 @@ class Printer {
   }
 
   #object(value: object, depth: number, path: PathNode | undefined): unknown {
-    if (this.#nodesLeft-- <= 0) return '[too much]'
     if (depth >= maxDepth) return '[too deep]'
     if (this.#ancestors.includes(value)) return '[circular]'
     this.#ancestors.push(value)
@@ -138,7 +140,7 @@ class Printer {
   #copy(value: object, depth: number, path: PathNode | undefined): unknown {
     if (isNativeError(value) || value instanceof Error) return this.#error(value, depth, path)
     if (Array.isArray(value)) return this.#list(value, value.length, depth, path)
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString()
+    if (value instanceof Date) return dateText(value)
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
     if (value instanceof URL) return this.#text(withoutPassword(value), allControls)
     if (value instanceof RegExp) return this.#text(String(value), strayControls)
@@ -154,8 +156,8 @@ class Printer {
   #list(values: Iterable<unknown>, length: number, depth: number, path: PathNode | undefined): unknown[] {
     const copy: unknown[] = []
     for (const value of values) {
-      if (copy.length === maxEntries) {
-        copy.push(`… ${length - maxEntries} more`)
+      if (copy.length === maxEntries || this.#entriesLeft-- <= 0) {
+        copy.push(`… ${length - copy.length} more`)
         break
       }
       const step = path?.children.get(String(copy.length))
@@ -200,7 +202,8 @@ class Printer {
   }
 
   #name(key: string): string {
-    return key.length > 200 || strayControlIn(key) ? this.#text(key.slice(0, 200), allControls) : key
+    this.#textLeft = Math.max(0, this.#textLeft - Math.min(key.length, 200))
+    return key.length > 200 || key.search(allControls) !== -1 ? withoutControls(key.slice(0, 200), allControls) : key
   }
 
   #text(text: string, controls: RegExp): string {
@@ -226,8 +229,10 @@ function withoutControls(text: string, controls: RegExp): string {
   return text.replace(controls, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-function strayControlIn(key: string): boolean {
-  return key.search(allControls) !== -1
+/** By the built-in methods: a subclass may answer with anything. */
+function dateText(date: Date): string {
+  const time = Date.prototype.getTime.call(date)
+  return Number.isNaN(time) ? 'Invalid Date' : new Date(time).toISOString()
 }
 
 function withoutPassword(url: URL): string {
