@@ -211,7 +211,7 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
     })
     expect(response.headers.get('set-cookie')).toBeNull()
     expect(logger.lines).toHaveLength(2)
-    expect(String((logger.lines[0]?.fields['err'] as Error).message)).toContain(reason)
+    expect(logger.lines[0]?.fields['err']).toHaveProperty('message', expect.stringContaining(reason))
   })
 
   test('when a service says that something is not there, that is no defect', async () => {

@@ -86,7 +86,7 @@ function byNetworks(networks: readonly Cidr[]): FindClient {
   return (peer, headers) => {
     if (!isTrusted(peer)) return { client: peer, isFromTrustedPeer: false }
     let client = peer
-    for (const entry of forwardedEntries(headers).reverse()) {
+    for (const entry of forwardedEntries(headers).toReversed()) {
       const ip = parseIp(entry)
       // An entry that is no address was not written by a proxy of ours: what stands left of it is hearsay.
       if (ip === undefined) break

@@ -55,7 +55,8 @@ describe('given an expected failure', () => {
   })
 
   test('when another copy of the package made it, it is recognised', async () => {
-    const other = (await import(`../../foundation/errors.ts?copy`)) as typeof import('../../foundation/errors.ts')
+    const copy = '../../foundation/errors.ts?copy'
+    const other = (await import(copy)) as typeof import('../../foundation/errors.ts')
     const error = new other.ConflictError('a.b', 'Twice.')
     expect(error).not.toBeInstanceOf(AppError)
     expect(toProblem(error).problem.status).toBe(409)

@@ -1,4 +1,4 @@
-import type { Schema, SchemaResult } from '../../foundation/schema.ts'
+import type { Schema, SchemaIssue, SchemaResult } from '../../foundation/schema.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { isEmpty, isPageSchema, type Reply, type ReplyShapes } from './reply.ts'
 
@@ -77,8 +77,8 @@ function pageWriter(letOut: LetOut, format: ReplyFormat | undefined): WriteBody 
 const whenReady = <Result>(value: unknown, then: (value: unknown) => Result): Result | Promise<Result> =>
   value instanceof Promise ? value.then(then) : then(value)
 
-const toPath = (path: readonly unknown[] | undefined): string =>
-  (path ?? []).map((step) => (typeof step === 'object' ? '…' : String(step))).join('.') || '(whole)'
+const toPath = (path: SchemaIssue['path']): string =>
+  (path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('.') || '(whole)'
 
 const describe = (reply: Reply | undefined): string =>
   typeof reply?.status === 'number' ? `status ${reply.status}` : 'no reply; return ok(...), page(...) or noContent()'

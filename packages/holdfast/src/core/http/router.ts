@@ -73,7 +73,7 @@ function descend<Route>(
 function toEntry<Route>(methods: ReadonlyMap<string, Route>): PathEntry<Route> {
   const names = new Set([...methods.keys(), 'OPTIONS'])
   if (names.has('GET')) names.add('HEAD')
-  return { methods, allow: [...names].sort().join(', ') }
+  return { methods, allow: [...names].toSorted().join(', ') }
 }
 
 function childOf<Route>(node: Node<Route>, segment: string): Node<Route> {

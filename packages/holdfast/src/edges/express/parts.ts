@@ -52,8 +52,9 @@ export function validate<const Schemas extends InputSchemas>(
   options?: ValidateOptions,
 ): ValidateHandler<Schemas> {
   const validation = new Validation(schemas, options)
-  const handler: RequestHandler = (request, _response, next) => {
-    validation.check(request, request.params, request.body).then(() => next(), next)
+  const handler: RequestHandler = async (request, _response, next) => {
+    await validation.check(request, request.params, request.body)
+    next()
   }
   return Object.assign(handler, { of: (request: Request) => validation.of(request) })
 }

@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import type { FastifyPluginCallback, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import { createHttp, type CreateHttpOptions } from '../../adapters/zod/create-http.ts'
 import type { ActiveCall } from '../../core/http/active-call.ts'
 import type { InputSchemas } from '../../core/http/input.ts'
@@ -27,7 +27,7 @@ export const requestLog: FastifyPluginCallback<RequestLogOptions> = ownedByParen
 })
 
 /** A hook that lets valid requests pass, and knows what is vouched for. */
-export type ValidateHook<Schemas extends InputSchemas> = preHandlerHookHandler & {
+export type ValidateHook<Schemas extends InputSchemas> = preHandlerAsyncHookHandler & {
   /** What the schemas made of this request. */
   of(request: FastifyRequest): Validated<Schemas>
 }
@@ -48,8 +48,8 @@ export function validate<const Schemas extends InputSchemas>(
   options?: ValidateOptions,
 ): ValidateHook<Schemas> {
   const validation = new Validation(schemas, options)
-  const hook: preHandlerHookHandler = (request, _reply, next) => {
-    validation.check(request.raw, request.params, request.body).then(() => next(), next)
+  const hook: preHandlerAsyncHookHandler = async (request) => {
+    await validation.check(request.raw, request.params, request.body)
   }
   return Object.assign(hook, { of: (request: FastifyRequest) => validation.of(request.raw) })
 }

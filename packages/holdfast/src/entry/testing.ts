@@ -1,0 +1,5 @@
+export { createManualClock, type ManualClock } from '../testing/manual-clock.ts'
+export { compareExchanges, type Probe, runProbe } from '../testing/conformance/probe.ts'
+export { conformanceProbes } from '../testing/conformance/probes.ts'
+export type { ConformanceTarget } from '../testing/conformance/target.ts'
+export { type Exchange, exchange, type ExchangeOptions, type WireResponse } from '../testing/conformance/wire.ts'
