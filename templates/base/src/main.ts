@@ -2,7 +2,6 @@ import { runService } from 'holdfast/lifecycle'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { createServiceLogger } from './platform/logger.ts'
-import { listen } from './platform/server.ts'
 
 await runService(() => {
   const config = readConfig()
@@ -17,8 +16,7 @@ await runService(() => {
         (built) => built.dispose(),
         'app',
       )
-      const { url, drainable } = await listen(app.edge.server, config.HOST, config.PORT)
-      start.serve(drainable)
+      const { url } = start.serve(await app.edge.listen({ host: config.HOST, port: config.PORT }))
       logger.info({ url }, 'Listening')
     },
   }

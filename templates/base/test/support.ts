@@ -1,7 +1,6 @@
 import { silentLogger } from 'holdfast/logging'
 import { createApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
-import { listen } from '../src/platform/server.ts'
 import { createDatabaseForTest } from './database.ts'
 
 export interface Answer {
@@ -26,11 +25,11 @@ export async function startService(): Promise<TestService> {
     signal: new AbortController().signal,
     state: () => 'ready',
   })
-  const { url, drainable } = await listen(app.edge.server, '127.0.0.1', 0)
+  const server = await app.edge.listen({ port: 0 })
   return {
-    url,
+    url: server.url,
     async call(method, path, body) {
-      const response = await fetch(new URL(path, url), {
+      const response = await fetch(new URL(path, server.url), {
         method,
         ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
       })
@@ -38,8 +37,8 @@ export async function startService(): Promise<TestService> {
       return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
     },
     async stop() {
-      drainable.destroy()
-      await drainable.stop()
+      server.destroy()
+      await server.stop()
       await app.dispose()
       await database.drop()
     },

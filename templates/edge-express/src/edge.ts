@@ -1,10 +1,17 @@
 import express from 'express'
-import { createServer, fallback, routes, type ServerLimits } from 'holdfast/express'
+import {
+  createServer,
+  fallback,
+  listen,
+  type ListeningServer,
+  type ListenOptions,
+  routes,
+  type ServerLimits,
+} from 'holdfast/express'
 import type { Http } from 'holdfast/http'
-import type { Server } from 'node:http'
 
 export interface Edge {
-  readonly server: Server
+  listen(address: ListenOptions): Promise<ListeningServer>
   close(): Promise<void>
 }
 
@@ -14,5 +21,5 @@ export async function createEdge(http: Http, limits: ServerLimits): Promise<Edge
   app.use(routes(http))
   // Routers and middleware of your own go here, body parsers included.
   app.use(fallback(http))
-  return { server: createServer(app, limits), close: async () => {} }
+  return { listen: (address) => listen(createServer(app, limits), address), close: async () => {} }
 }

@@ -1,10 +1,17 @@
 import Fastify from 'fastify'
-import { fallback, fastifyOptions, routes, type ServerLimits } from 'holdfast/fastify'
+import {
+  fallback,
+  fastifyOptions,
+  listen,
+  type ListeningServer,
+  type ListenOptions,
+  routes,
+  type ServerLimits,
+} from 'holdfast/fastify'
 import type { Http } from 'holdfast/http'
-import type { Server } from 'node:http'
 
 export interface Edge {
-  readonly server: Server
+  listen(address: ListenOptions): Promise<ListeningServer>
   close(): Promise<void>
 }
 
@@ -14,5 +21,5 @@ export async function createEdge(http: Http, limits: ServerLimits): Promise<Edge
   await app.register(routes, { http })
   // Plugins of your own go here.
   await app.ready()
-  return { server: app.server, close: () => app.close() }
+  return { listen: (address) => listen(app.server, address), close: () => app.close() }
 }
