@@ -38,6 +38,7 @@ export interface ClientAddressOptions {
 const unknownClient: ClientAddress = { address: 'unknown', key: 'unknown', isFromTrustedPeer: false }
 // Longer chains are forgeries: no request crosses this many proxies.
 const maxForwardedEntries = 32
+const maxRememberedPeers = 1024
 
 /**
  * Makes the one function that says who a client is, the same on every edge. The frameworks' own settings disagree with
@@ -52,12 +53,37 @@ export function createClientResolver(options: ClientAddressOptions = {}): Resolv
   }
   const find = compileTopology(topology)
   const detector = logger && createTopologyDetector(logger)
-  return (peer, headers) => {
-    const peerIp = peer === undefined ? undefined : parseIp(peer)
-    if (peerIp === undefined) return unknownClient
-    const { client, isFromTrustedPeer } = find(peerIp, headers)
-    if (!isFromTrustedPeer) detector?.(formatIp(peerIp), headers['x-forwarded-for'])
-    return { address: formatIp(client), key: toNetworkKey(client, ipv6PrefixBits), isFromTrustedPeer }
+  const toClient = (ip: Ip, isFromTrustedPeer: boolean): ClientAddress => ({
+    address: formatIp(ip),
+    key: toNetworkKey(ip, ipv6PrefixBits),
+    isFromTrustedPeer,
+  })
+  const readPeer = remember((text: string) => {
+    const ip = parseIp(text)
+    return ip && { ip, asClient: toClient(ip, false) }
+  }, maxRememberedPeers)
+
+  return (peerText, headers) => {
+    const peer = peerText === undefined ? undefined : readPeer(peerText)
+    if (peer === undefined) return unknownClient
+    const { client, isFromTrustedPeer } = find(peer.ip, headers)
+    if (isFromTrustedPeer) return toClient(client, true)
+    // Whoever is not a proxy of ours speaks for nobody but itself.
+    detector?.(peer.asClient.address, headers['x-forwarded-for'])
+    return peer.asClient
+  }
+}
+
+/** Gives known answers again; forgets all of them when there are too many, so that no flood of keys grows it. */
+function remember<Key, Answer>(ask: (key: Key) => Answer, most: number): (key: Key) => Answer {
+  const known = new Map<Key, Answer>()
+  return (key) => {
+    const answer = known.get(key)
+    if (answer !== undefined) return answer
+    if (known.size >= most) known.clear()
+    const fresh = ask(key)
+    known.set(key, fresh)
+    return fresh
   }
 }
 

@@ -1,17 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 
-// What the parts around one request tell each other about it, without touching the framework's objects.
-const accounted = new WeakSet<IncomingMessage>()
-const ids = new WeakMap<IncomingMessage, string>()
+// What the parts around one request tell each other about it. Symbols of our own and not a WeakMap: every request pays.
+const accounted: unique symbol = Symbol('holdfast.accounted')
+const requestId: unique symbol = Symbol('holdfast.requestId')
+
+type Noted = IncomingMessage & { [accounted]?: boolean; [requestId]?: string }
 
 /** Marks a request whose line the pipeline writes, so that a request log around it does not write a second. */
-export const markAccounted = (request: IncomingMessage): void => {
-  accounted.add(request)
+export const markAccounted = (request: Noted): void => {
+  request[accounted] = true
 }
-export const isAccounted = (request: IncomingMessage): boolean => accounted.has(request)
+export const isAccounted = (request: Noted): boolean => request[accounted] === true
 
 /** Keeps the id a request log gave, so that a refusal further in carries the same. */
-export const keepRequestId = (request: IncomingMessage, id: string): void => {
-  ids.set(request, id)
+export const keepRequestId = (request: Noted, id: string): void => {
+  request[requestId] = id
 }
-export const keptRequestId = (request: IncomingMessage): string | undefined => ids.get(request)
+export const keptRequestId = (request: Noted): string | undefined => request[requestId]
