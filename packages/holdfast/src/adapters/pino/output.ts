@@ -30,25 +30,79 @@ function fileOutput(destination: number | string, onDropped: (lines: number) => 
   const stream = pino.destination({
     dest: destination,
     sync: false,
-    // One byte: a line starts on its way at once, and lines that come while one is written leave together. A larger
-    // figure would hold back the last lines before a kill, and `flush` would call back with lines still waiting.
+    // One byte: what is sent starts on its way at once. With a larger figure `flush` calls back with lines still waiting.
     minLength: 1,
     maxLength: maxWaitingBytes,
   })
   let dropped = 0
   // The log's own troubles (a full disk, a closed pipe) must not end the service.
   stream.on('error', () => {})
-  stream.on('drop', () => dropped++)
+  stream.on('drop', (lines: string) => (dropped += lines.split('\n').length - 1))
   stream.on('drain', () => {
     const lines = dropped
     dropped = 0
     if (lines > 0) onDropped(lines)
   })
+  const batch = createBatch(
+    (lines) => stream.write(lines),
+    () => stream.flushSync(),
+  )
   return {
-    write: (line) => stream.write(line),
-    flush: () => settled((done) => stream.flush(done)),
+    write: (line) => batch.add(line),
+    flush: () => {
+      batch.send()
+      return settled((done) => stream.flush(done))
+    },
   }
 }
+
+interface Batch {
+  add(line: string): void
+  send(): void
+}
+
+// What a process killed without warning may take with it. Each write costs a turn of the thread pool, under load more
+// than the line itself, so lines of a few milliseconds leave together.
+const batchMs = 10
+const batchLength = 16_384
+
+function createBatch(write: (lines: string) => unknown, writeOut: () => void): Batch {
+  let waiting = ''
+  const send = (): void => {
+    if (waiting === '') return
+    const lines = waiting
+    waiting = ''
+    unsent.delete(sendAtExit)
+    write(lines)
+  }
+  const sendAtExit = (): void => {
+    send()
+    writeOut()
+  }
+  return {
+    add(line) {
+      if (waiting === '') {
+        unsent.add(sendAtExit)
+        setTimeout(send, batchMs).unref()
+      }
+      waiting += line
+      if (waiting.length >= batchLength) send()
+    },
+    send,
+  }
+}
+
+// Batches with lines in them, for an exit that nobody announced.
+const unsent = new Set<() => void>()
+process.on('exit', () => {
+  for (const sendAtExit of unsent) {
+    try {
+      sendAtExit()
+    } catch {
+      // The output may be gone; the exit goes on.
+    }
+  }
+})
 
 function sinkOutput(sink: LogSink): Output {
   const isStream = (value: object): value is NodeJS.WritableStream => 'writableLength' in value
