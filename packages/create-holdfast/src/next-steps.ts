@@ -54,5 +54,7 @@ export function toText(outcome: Outcome): string {
   ].join('\n')
 }
 
-const quote = (folder: string): string =>
-  /^[\w./@:+-]+$/.test(folder) && !folder.startsWith('-') ? folder : `'${folder.replaceAll("'", String.raw`'\''`)}'`
+function quote(folder: string): string {
+  const path = folder.startsWith('-') ? `./${folder}` : folder
+  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
+}

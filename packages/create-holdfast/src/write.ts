@@ -22,9 +22,8 @@ export interface WriteOptions {
 export async function writeService({ directory, files, pack, signal }: WriteOptions): Promise<void> {
   const place = assertFree(directory)
   await mkdir(dirname(place), { recursive: true }).catch((cause) => refuse(place, cause))
-  const staging = await mkdtemp(join(dirname(place), `.${basename(place)}.unfinished-`)).catch((cause) =>
-    refuse(place, cause),
-  )
+  await sweep(place)
+  const staging = await mkdtemp(`${stagingPrefix(place)}${process.pid}-`).catch((cause) => refuse(place, cause))
   try {
     for (const file of files) {
       stopIf(signal)
@@ -41,6 +40,27 @@ export async function writeService({ directory, files, pack, signal }: WriteOpti
     await rm(staging, { recursive: true, force: true })
     if (signal.aborted) throw interrupted()
     throw error instanceof Refusal ? error : refusal(place, error)
+  }
+}
+
+const stagingPrefix = (place: string): string => join(dirname(place), `.${basename(place)}.unfinished-`)
+
+/** Removes what attempts at the same place left behind that were killed too suddenly to do it themselves. */
+async function sweep(place: string): Promise<void> {
+  const prefix = stagingPrefix(place)
+  for (const name of readFolder(dirname(place))) {
+    const path = join(dirname(place), name)
+    const pid = path.startsWith(prefix) ? /^(\d+)-\w{6}$/.exec(path.slice(prefix.length))?.[1] : undefined
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(path, { recursive: true, force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // Somebody else's process runs as well, though we may not signal it.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
 
