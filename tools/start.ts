@@ -12,6 +12,8 @@ const usage = 'Use: npm start -- [--edge fastify|express] [--port 3000]'
 
 async function start(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2))
+  // Before the work, so that nobody waits for it in vain; and once more after it.
+  if (options.port !== undefined) await choosePort(options.port)
   const folder = await assembleDemo({ ...options, repository, signal })
   const port = await choosePort(options.port)
   return serveDemo({ folder, port, signal, onReady: (url) => guideTo(url, options.edge, folder) })
