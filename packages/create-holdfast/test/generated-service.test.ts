@@ -1,7 +1,7 @@
 import { startEmbeddedPostgres, createTestDatabase } from 'holdfast/embedded-postgres'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,6 +51,7 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
     const built = await npm('run', 'build')
     expect(built.code, built.stdout).toBe(0)
 
+    const image = await installAsImage(service, join(parent, 'image'))
     const server = await startEmbeddedPostgres()
     const { url: databaseUrl } = await createTestDatabase({ adminUrl: server.url })
     const port = await freePort()
@@ -61,7 +62,7 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
       DRAIN_DELAY_MS: '200',
     })
     try {
-      const early = await run(service, process.execPath, ['dist/main.js'], env)
+      const early = await run(image, process.execPath, ['dist/main.js'], env)
       expect(early.code).toBe(1)
       expect(early.stdout).toContain('npm run migrate')
 
@@ -69,7 +70,7 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
       expect(migrated.code, migrated.stderr).toBe(0)
 
       const child = spawn(process.execPath, ['dist/main.js'], {
-        cwd: service,
+        cwd: image,
         env,
         stdio: ['ignore', 'pipe', 'inherit'],
       })
@@ -99,6 +100,18 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
     expect(stderr).toContain('DATABASE_URL is missing')
   })
 })
+
+/** What the last stage of the Dockerfile holds. */
+async function installAsImage(service: string, image: string): Promise<string> {
+  for (const name of ['package.json', 'package-lock.json', 'vendor', 'dist', 'migrations'])
+    cpSync(join(service, name), join(image, name), { recursive: true })
+  const flags = /^FROM base AS dependencies\nRUN npm (.+)$/m.exec(
+    readFileSync(join(service, 'Dockerfile'), 'utf8'),
+  )?.[1]
+  const { code, stderr } = await run(image, 'npm', String(flags).split(' '))
+  if (code !== 0) throw new Error(`npm ${flags}: ${stderr}`)
+  return image
+}
 
 const listFiles = (path: string): string[] =>
   statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => listFiles(join(path, name))) : [path]
