@@ -10,7 +10,8 @@ export {
   type Topology,
 } from '../core/http/client-address.ts'
 export type { RouteExplanation, StageExplanation } from '../core/http/explain.ts'
-export type { HealthPort, Http, HttpOptions } from '../core/http/http.ts'
+export type { Found, Http, HttpOptions } from '../core/http/http.ts'
+export type { HealthPort } from '../core/http/probes.ts'
 export { type Problem, type ProblemContext, toProblem, type Verdict } from '../core/http/problem.ts'
 export { BodyInterrupted, type RawCall, type WireReply } from '../core/http/raw-call.ts'
 export {

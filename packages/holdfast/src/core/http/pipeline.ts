@@ -6,10 +6,10 @@ import type { Authenticate, Principal } from '../auth/principal.ts'
 import { withRequest } from '../context/request-context.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { type ActiveCall, deadlineError } from './active-call.ts'
-import { type FlatHeaders, withReplyHeaders } from './header-block.ts'
+import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-block.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
-import { type Problem, problemContentType, toProblem } from './problem.ts'
+import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import { BodyInterrupted, type WireReply } from './raw-call.ts'
 import type { Reply } from './reply.ts'
 import { compileReply, type ReplyFormat, type WriteBody } from './reply-writer.ts'
@@ -186,7 +186,7 @@ function toWire(call: ActiveCall, reply: Reply, body: string | undefined, settin
 
 /**
  * The one handler of everything thrown, on any edge, by any layer. Expected failures are answered with what they say;
- * all else is logged whole and answered bare.
+ * all else is logged whole and answered bare. Never throws itself.
  */
 export function refuse(
   call: ActiveCall,
@@ -194,10 +194,21 @@ export function refuse(
   settings: PipelineSettings,
   extraHeaders: FlatHeaders = [],
 ): WireReply {
-  const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, {
-    requestId: call.requestId,
-    instance: call.instance,
-  })
+  try {
+    return toRefusal(call, thrown, settings, extraHeaders)
+  } catch (again) {
+    return lastResort(again, settings)
+  }
+}
+
+function toRefusal(
+  call: ActiveCall,
+  thrown: unknown,
+  settings: PipelineSettings,
+  extraHeaders: FlatHeaders,
+): WireReply {
+  const context = { requestId: call.requestId, instance: call.instance }
+  const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, context)
   if (isDefect && !(thrown instanceof BodyInterrupted)) logDefect(call, thrown, settings)
   else if (problem.status >= 500) logOutage(call, thrown, settings)
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
@@ -209,6 +220,14 @@ export function refuse(
   if (problem.status === 401) headers.push('www-authenticate', 'Bearer')
   logRequest(settings.logger, call, problem.status, bytes, problem.code)
   return { status: problem.status, headers, body, closes: problem.status === 408 }
+}
+
+/** The handler of errors failed: a constant, so that nothing about it can fail or leak. */
+export function lastResort(thrown: unknown, { logger }: PipelineSettings): WireReply {
+  logger.fatal({ err: thrown }, 'the error handler failed')
+  const length = String(lastResortBody.length)
+  const headers = [...defaultHeaders, 'content-type', problemContentType, 'content-length', length]
+  return { status: 500, headers, body: lastResortBody, closes: false }
 }
 
 function logDefect(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings): void {

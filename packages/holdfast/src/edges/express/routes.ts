@@ -14,8 +14,9 @@ import { serve, serveRefusal } from '../node/serve.ts'
  */
 export function routes(http: Http): RequestHandler {
   return (request, response, next) => {
-    if (!http.handles(request.method, request.url)) next()
-    else serve(http, new NodeCall(request, response, request.url, request.originalUrl))
+    const found = http.find(request.method, request.url)
+    if (found === undefined) next()
+    else serve(http, new NodeCall(request, response, request.url, request.originalUrl), found)
   }
 }
 

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http } from '../../core/http/http.ts'
+import type { Found, Http } from '../../core/http/http.ts'
 import { markAccounted } from './request-notes.ts'
 import { toAppError } from './framework-error.ts'
 import { NodeCall } from './node-call.ts'
 import { writeReply } from './write-reply.ts'
 
 /** Has the pipeline answer a request, and writes what it says. */
-export function serve(http: Http, call: NodeCall): void {
+export function serve(http: Http, call: NodeCall, found?: Found): void {
   markAccounted(call.request)
-  const reply = http.answer(call)
+  const reply = http.answer(call, found)
   if (reply instanceof Promise) void reply.then((settled) => writeReply(call.request, call.response, settled))
   else writeReply(call.request, call.response, reply)
 }

@@ -1,0 +1,34 @@
+import { ValidationError, withoutStack } from '../../foundation/errors.ts'
+import type { RawCall } from './raw-call.ts'
+
+const singular = new Set(['host', 'content-type', 'authorization', 'content-length', 'transfer-encoding'])
+
+/**
+ * Refuses requests that two readers could understand differently: a header twice that may come once, no host, framing
+ * beyond plain `chunked`.
+ *
+ * @throws {ValidationError}
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-11.2
+ */
+export function assertFraming({ rawHeaders, headers, httpVersion }: RawCall): void {
+  let seen = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    const bit = singularBit(name)
+    if ((seen & bit) !== 0) throw ambiguous(`Header ${name.toLowerCase()} was sent more than once; send it once.`)
+    seen |= bit
+  }
+  if (httpVersion === '1.1' && !headers['host']) throw ambiguous('The Host header is missing.')
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined && coding !== 'chunked') throw ambiguous('Only plain chunked transfer encoding is read.')
+}
+
+/** One bit for each name that may come once. Their lengths differ, and rule out nearly all others without a look-up. */
+function singularBit(name: string): number {
+  const { length } = name
+  if (length !== 4 && length !== 12 && length !== 13 && length !== 14 && length !== 17) return 0
+  return singular.has(name.toLowerCase()) ? 1 << length : 0
+}
+
+const ambiguous = (message: string): ValidationError =>
+  withoutStack(() => new ValidationError(message, { code: 'request.ambiguous' }))
