@@ -5,12 +5,14 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -140,10 +142,11 @@ describe('given a server that is thrown away', { timeout: bounded }, () => {
   })
 
   test('when a flag is wrong, the error shows what the server says and nothing stays behind', async () => {
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-postgres-'))
+    const place = newFolder(0o777)
+    const child = startChild({ flags: ['-c', 'no_such_setting=1'] }, { env: { TMPDIR: place } })
 
-    await expect(start({ flags: ['-c', 'no_such_setting=1'] })).rejects.toThrow(/did not start[^]*no_such_setting/)
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-postgres-'))).toEqual(before)
+    await expect(child.line).rejects.toThrow(/did not start[^]*no_such_setting/)
+    expect(readdirSync(place)).toEqual([])
   })
 
   test('when this process has an environment that would change the server, it does not reach it', async () => {
@@ -152,7 +155,8 @@ describe('given a server that is thrown away', { timeout: bounded }, () => {
     const server = await child.line
     const [postmaster] = readdirSync('/proc').filter((id) => {
       try {
-        return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(`postgres\0-D\0${server.directory}`)
+        const [program, , data] = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0')
+        return program?.endsWith('/bin/postgres') === true && data === join(server.directory, 'data')
       } catch {
         return false
       }
@@ -160,28 +164,28 @@ describe('given a server that is thrown away', { timeout: bounded }, () => {
 
     const environment = readFileSync(`/proc/${postmaster}/environ`, 'utf8').split('\0')
     expect(environment).toContain('LC_ALL=C')
-    expect(environment.filter((line) => line.includes('/no/such') || line.startsWith('PGSSLMODE'))).toEqual([])
+    expect(environment.filter((line) => line.includes('/no/such') || /^(PGSSLMODE|HOLDFAST)/.test(line))).toEqual([])
   })
 })
 
 describe('given a process that dies', { timeout: bounded }, () => {
-  test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-    'when it is ended by %s, no process and no folder stays behind',
-    async (signal) => {
-      const child = startChild({})
-      const server = await child.line
-      expect(processesIn(server.directory).length).toBeGreaterThan(0)
-      child.process.kill(signal)
+  test('when it is ended by any signal, no process and no folder stays behind', async () => {
+    const signals = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const
+    const children = signals.map(() => startChild({}))
+    const servers = await Promise.all(children.map(({ line }) => line))
+    for (const { directory } of servers) expect(processesIn(directory)).not.toEqual([])
+    children.forEach((child, index) => child.process.kill(signals[index]))
 
-      await vi.waitFor(
-        () => {
-          expect(processesIn(server.directory)).toEqual([])
-          expect(existsSync(server.directory)).toBe(false)
-        },
-        { timeout: 10_000 },
-      )
-    },
-  )
+    await vi.waitFor(
+      () => {
+        for (const { directory } of servers) {
+          expect(processesIn(directory)).toEqual([])
+          expect(existsSync(directory)).toBe(false)
+        }
+      },
+      { timeout: 20_000 },
+    )
+  })
 
   test('when it is killed at any moment of the start, nothing stays behind', async () => {
     const marker = newFolder(0o777)
@@ -255,6 +259,19 @@ describe('given a folder that keeps the data', { timeout: bounded }, () => {
     expect(await query(first.url, 'select 1')).toEqual([1])
   })
 
+  test('when an earlier attempt was killed, what it left behind goes away', async () => {
+    const keep = join(newFolder(), 'data')
+    const first = await start({ keep })
+    const left = join(first.directory, 'new-data-0123456789ab')
+    await first.stop()
+    mkdirSync(left)
+    utimesSync(left, 0, 0)
+    if (isRoot) chownSync(left, 65534, 65534)
+    const second = await start({ keep })
+
+    expect(readdirSync(second.directory)).toEqual(['data'])
+  })
+
   test('when several start on it at once for the first time, one runs it and the others join', async () => {
     const keep = join(newFolder(), 'data')
     const servers = await Promise.all(Array.from({ length: 4 }, () => start({ keep })))
@@ -280,6 +297,7 @@ describe('given a folder that keeps the data', { timeout: bounded }, () => {
     rmSync(first.directory, { recursive: true })
     const victim = newFolder()
     symlinkSync(victim, first.directory)
+    lchownSync(first.directory, 65534, 65534)
 
     await expect(start({ keep })).rejects.toThrow('does not belong')
     expect(readdirSync(victim)).toEqual([])
@@ -299,8 +317,8 @@ describe('given different users and places', { timeout: bounded }, () => {
     expect(server.directory).toBe(join(home, 'data'))
     expect(dirname(temporary.directory)).toBe(home)
     expect(await query(server.url, 'select 1')).toEqual([1])
-    child.process.kill('SIGKILL')
-    await vi.waitFor(() => expect(processesIn(server.directory)).toEqual([]), { timeout: 10_000 })
+    for (const { process: one } of [child, other]) one.kill('SIGKILL')
+    await vi.waitFor(() => expect(processesIn(home)).toEqual([]), { timeout: 10_000 })
   })
 
   test.runIf(isRoot)(
@@ -337,6 +355,13 @@ describe('given different users and places', { timeout: bounded }, () => {
 
     expect(runnableBinaries(binaries, undefined)).toBe(join(binaries.folder, 'native', 'bin'))
   })
+
+  test.each([0, -1, Number.NaN, Infinity])(
+    'when the start may take %s ms, it is refused with the value',
+    async (value) => {
+      await expect(startEmbeddedPostgres({ startTimeoutMs: value })).rejects.toThrow(`received ${value}`)
+    },
+  )
 
   test('when NODE_ENV is production, it refuses and says what to do', async () => {
     vi.stubEnv('NODE_ENV', 'production')

@@ -8,7 +8,7 @@ import { findBinaries } from './binaries.ts'
 import { startGuarded } from './guard.ts'
 import type { Guarded } from './guard.ts'
 import { runnableBinaries } from './runnable-binaries.ts'
-import { serverCommand } from './server-command.ts'
+import { passwordVariable, serverCommand } from './server-command.ts'
 import {
   assertSameMajor,
   keptFolder,
@@ -27,7 +27,7 @@ export interface EmbeddedPostgresOptions {
   readonly keep?: string
   /** Further arguments of the server, such as `['-c', 'log_statement=all']`. Default none */
   readonly flags?: readonly string[]
-  /** How long the start may take, milliseconds; making the data is most of it. Default 60 000 */
+  /** How long the start may take, milliseconds, 1 to 3 600 000; making the data is most of it. Default 60 000 */
   readonly startTimeoutMs?: number
 }
 
@@ -54,6 +54,9 @@ export interface EmbeddedPostgres {
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
   const { keep, flags = [], startTimeoutMs = 60_000 } = options
   refuseProduction()
+  if (!(startTimeoutMs > 0 && startTimeoutMs <= 3_600_000)) {
+    throw new RangeError(`startTimeoutMs is a number from 1 to 3600000; received ${startTimeoutMs}`)
+  }
   const binaries = findBinaries()
   const account = serverAccount()
   const programs = runnableBinaries(binaries, account)
@@ -107,15 +110,15 @@ interface Failure {
 async function start(launch: Launch): Promise<EmbeddedPostgres | Failure> {
   const { folder, account } = launch
   const port = await freePort()
-  const birth = prepareBirth(folder, account)
+  const birth = prepareBirth(folder)
   const guarded = await startGuarded({
     ...serverCommand({ ...launch, birth, port }),
     account,
-    cwd: folder.path,
-    env: serverEnvironment,
+    env: { ...serverEnvironment, [passwordVariable]: birth.password },
     // Fast shutdown: sessions end at once, the data is written out whole.
     stopSignal: 'SIGINT',
-    temporaryFolder: folder.isKept ? undefined : folder.path,
+    folder: folder.path,
+    isTemporary: !folder.isKept,
   })
   const readiness = await whenReady(guarded, folder, port, launch.endsAt)
   if (readiness.url !== undefined) {

@@ -5,15 +5,16 @@ import type { Account } from './account.ts'
 export interface GuardedOptions {
   readonly command: string
   readonly args: readonly string[]
-  readonly cwd: string
   /** All the environment the process gets. */
   readonly env: NodeJS.ProcessEnv
   /** Who runs it. Default: whoever runs this process */
   readonly account: Account | undefined
   /** Signal that makes it end in order. */
   readonly stopSignal: NodeJS.Signals
-  /** Folder that goes away with it. */
-  readonly temporaryFolder: string | undefined
+  /** Absolute path of the folder it works in. */
+  readonly folder: string
+  /** True when that folder is made for it and goes away with it. */
+  readonly isTemporary: boolean
 }
 
 /** A process that cannot outlive this one. */
@@ -35,10 +36,13 @@ export interface Guarded {
 // - The watcher starts before the first write to stdout: with Node gone that write kills the shell.
 // - The signal is repeated: a shell starts its background jobs with SIGINT ignored, which they keep until they set
 //   handlers of their own.
+// - The shell also makes the folder: one made by Node would stay behind if Node died before it started the shell.
 const guardScript = `
 exec 3<&0 </dev/null
-signal=$1 folder=$2
-shift 2
+signal=$1 folder=$2 temporary=$3
+shift 3
+[ -z "$temporary" ] || mkdir -m 700 -- "$folder" || exit 1
+cd "$folder" || exit 1
 "$@" 3<&- &
 server=$!
 (
@@ -51,7 +55,7 @@ server=$!
     [ "$tries" -gt 300 ] && kill -s KILL "$server"
     sleep 0.1
   done
-  [ -z "$folder" ] || rm -rf -- "$folder" || { sleep 0.5; rm -rf -- "$folder"; }
+  [ -z "$temporary" ] || rm -rf -- "$folder" || { sleep 0.5; rm -rf -- "$folder"; }
 ) &
 watcher=$!
 exec 3<&-
@@ -63,11 +67,12 @@ wait "$watcher"
 
 /** @throws {Error} when the shell cannot be started */
 export async function startGuarded(options: GuardedOptions): Promise<Guarded> {
-  const { command, args, cwd, env, account, stopSignal, temporaryFolder } = options
+  const { command, args, env, account, stopSignal, folder, isTemporary } = options
   const signal = stopSignal.replace(/^SIG/, '')
-  const child = spawn('/bin/sh', ['-c', guardScript, 'guard', signal, temporaryFolder ?? '', command, ...args], {
+  const guardArgs = [signal, folder, isTemporary ? 'temporary' : '']
+  const child = spawn('/bin/sh', ['-c', guardScript, 'guard', ...guardArgs, command, ...args], {
     ...account,
-    cwd,
+    cwd: '/',
     env,
     // A session of its own: Ctrl-C in a terminal reaches Node, which decides when the server stops.
     detached: true,

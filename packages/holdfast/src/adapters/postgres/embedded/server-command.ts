@@ -18,10 +18,13 @@ export interface Command {
   readonly args: readonly string[]
 }
 
+/** Environment variable with the password for new data; arguments can be read by every user of the machine. */
+export const passwordVariable = 'HOLDFAST_PASSWORD'
+
 /** Makes the data if there is none, then becomes the server: one process to guard, whichever of both it is doing. */
 export function serverCommand(options: ServerCommandOptions): Command {
   const { programs, major, folder, birth, port, flags } = options
-  const places = [folder.data, birth.data, birth.password, join(programs, 'initdb')]
+  const places = [folder.data, birth.data, birth.passwordFile, join(programs, 'initdb')]
   const server = [join(programs, 'postgres'), '-D', folder.data, '-p', String(port)]
   return {
     command: '/bin/sh',
@@ -29,19 +32,22 @@ export function serverCommand(options: ServerCommandOptions): Command {
   }
 }
 
+// What killed attempts left behind goes first, by the hand of the account that owns it.
 // The rename is the moment at which data exists: a kill during initdb leaves nothing that looks like data. `mv` moves
 // into a folder that is there already, so whoever comes second with his data removes what he moved.
 function script(options: readonly string[]): string {
   return `
-data=$1 new=$2 password=$3 initdb=$4
+data=$1 new=$2 file=$3 initdb=$4
 shift 4
+find "\${data%/*}" -maxdepth 1 -name 'new-*' -mmin +10 -exec rm -rf -- {} +
 if [ ! -e "$data" ]; then
-  "$initdb" -D "$new" --pwfile="$password" ${options.join(' ')} >&2 || exit 1
-  mv "$password" "$new/${passwordFile}" || exit 1
+  (umask 077 && printf %s "$${passwordVariable}" >"$file") || exit 1
+  "$initdb" -D "$new" --pwfile="$file" ${options.join(' ')} >&2 || exit 1
+  mv "$file" "$new/${passwordFile}" || exit 1
   if [ -e "$data" ]; then rm -rf -- "$new"; else mv "$new" "$data" || exit 1; fi
   rm -rf -- "$data/\${new##*/}"
 fi
-rm -f -- "$password"
+unset ${passwordVariable}
 exec "$@"
 `
 }

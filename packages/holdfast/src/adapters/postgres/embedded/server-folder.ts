@@ -1,15 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import {
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Account } from './account.ts'
@@ -25,12 +15,15 @@ export interface ServerFolder {
   readonly isKept: boolean
 }
 
-/** A folder of its own for one server, to be removed with it. */
+/** The place of a folder for one server; the guard of the server makes it and removes it. */
 export function temporaryFolder(account: Account | undefined): ServerFolder {
-  const open = account === undefined || isOpenToAll(tmpdir()) ? tmpdir() : '/tmp'
-  const path = mkdtempSync(join(open, 'holdfast-postgres-'))
-  if (account !== undefined) chownSync(path, account.uid, account.gid)
+  const place = account === undefined || isWritableForAll(tmpdir()) ? tmpdir() : '/tmp'
+  const path = join(resolve(place), `holdfast-postgres-${randomBytes(8).toString('hex')}`)
   return { path, data: join(path, 'data'), isKept: false }
+}
+
+function isWritableForAll(folder: string): boolean {
+  return isOpenToAll(folder) && (statSync(folder).mode & 0o002) !== 0
 }
 
 /**
@@ -84,36 +77,28 @@ export function recordedPort({ data }: ServerFolder): number | undefined {
 
 /** The password of the superuser of this data, known once the data is there. */
 export function recordedPassword({ data }: ServerFolder): string | undefined {
-  return readText(join(data, passwordFile))?.trim()
+  const password = readText(join(data, passwordFile))?.trim()
+  return password !== undefined && /^[\w-]{32}$/.test(password) ? password : undefined
 }
 
 /** Name of the file in the data directory that holds the password, so that both are always of one birth. */
 export const passwordFile = 'holdfast-password'
 
-/** Files of one attempt to make new data; two processes may try at the same time. */
+/** What one attempt to make new data needs for itself; two processes may try at the same time. */
 export interface Birth {
+  /** Folder to make the data in, until it is whole. */
   readonly data: string
+  /** File that `initdb` reads the password from. */
+  readonly passwordFile: string
   readonly password: string
 }
 
-export function prepareBirth(folder: ServerFolder, account: Account | undefined): Birth {
-  sweep(folder)
+export function prepareBirth({ path }: ServerFolder): Birth {
   const id = randomBytes(6).toString('hex')
-  const birth = { data: join(folder.path, `new-data-${id}`), password: join(folder.path, `new-password-${id}`) }
-  writeFileSync(birth.password, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' })
-  if (account !== undefined) chownSync(birth.password, account.uid, account.gid)
-  return birth
-}
-
-const abandonedAfterMs = 10 * 60_000
-
-/** Removes what attempts left behind that were killed. */
-function sweep({ path }: ServerFolder): void {
-  for (const name of readdirSync(path)) {
-    if (!/^new-(data|password)-[0-9a-f]{12}$/.test(name)) continue
-    const found = lstatSync(join(path, name), { throwIfNoEntry: false })
-    const isAbandoned = found !== undefined && Date.now() - found.mtimeMs > abandonedAfterMs
-    if (isAbandoned) rmSync(join(path, name), { recursive: true, force: true })
+  return {
+    data: join(path, `new-data-${id}`),
+    passwordFile: join(path, `new-password-${id}`),
+    password: randomBytes(24).toString('base64url'),
   }
 }
 
