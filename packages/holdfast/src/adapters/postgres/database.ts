@@ -261,8 +261,10 @@ class PooledDatabase implements Database {
   #survive(): void {
     this.#pool.on('connect', (client: pg.PoolClient) => {
       this.#clients.add(client)
-      client.on('error', (error: Error) => {
-        this.#settings.logger.warn({ err: error }, 'A connection to PostgreSQL is lost; the next query opens another')
+      client.on('error', ({ message, code }: Error & { readonly code?: string }) => {
+        // Not the error itself: the pool hangs the whole client on it.
+        const fields = { reason: message, code }
+        this.#settings.logger.warn(fields, 'A connection to PostgreSQL is lost; the next query opens another')
       })
     })
     this.#pool.on('remove', (client: pg.PoolClient) => this.#clients.delete(client))
