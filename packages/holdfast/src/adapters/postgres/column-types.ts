@@ -2,6 +2,9 @@ import pg from 'pg'
 
 type ColumnParser = (text: string) => unknown
 
+// The driver takes any number; its types list only the ones they know by name.
+const driverParser = pg.types.getTypeParser as (typeOid: number, format?: 'text' | 'binary') => ColumnParser
+
 const oid = { int8: 20, date: 1082, timestamp: 1114, numeric: 1700 } as const
 const arrayOid = { int8: 1016, timestamp: 1115, date: 1182, numeric: 1231 } as const
 
@@ -32,11 +35,6 @@ const parsers: ReadonlyMap<number, ColumnParser> = new Map<number, ColumnParser>
 export function columnParser(typeOid: number, format: 'text' | 'binary' = 'text'): ColumnParser {
   const own = format === 'text' ? parsers.get(typeOid) : undefined
   return own ?? driverParser(typeOid, format)
-}
-
-// The driver's types list the type numbers they know; it takes any.
-function driverParser(typeOid: number, format: 'text' | 'binary' = 'text'): ColumnParser {
-  return pg.types.getTypeParser(typeOid as 25, format as 'text') as ColumnParser
 }
 
 function toSafeInteger(text: string): number {

@@ -123,6 +123,7 @@ function assertUrl(url: unknown): asserts url is string {
     // Reads the URL, and the files of its certificates, as each connection will.
     void new pg.Client({ connectionString: url })
   } catch (cause) {
+    // oxlint-disable-next-line preserve-caught-error -- what the parser throws may hold the URL, and so the password
     throw new TypeError(`url cannot be read: ${reasonOf(cause)}. Percent-encode special characters of the password`)
   }
 }

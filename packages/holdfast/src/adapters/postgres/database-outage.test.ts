@@ -188,7 +188,10 @@ describe('given a backend that ends', () => {
 describe('given a database that cannot be reached', () => {
   const listening: (Server | Socket)[] = []
   afterEach(() => {
-    for (const one of listening.splice(0)) 'close' in one ? one.close() : one.destroy()
+    for (const one of listening.splice(0)) {
+      if ('close' in one) one.close()
+      else one.destroy()
+    }
   })
 
   test('when nobody listens, every query is unavailable at once and the message names no host', async () => {
@@ -342,7 +345,7 @@ describe('given a readiness check', () => {
     one.query(sleep(2)).catch(() => {})
     await isRunning(one)
 
-    await one.check()
+    await expect(one.check()).resolves.toBeUndefined()
   })
 
   test('when the signal is aborted, it stops waiting with the reason', async () => {

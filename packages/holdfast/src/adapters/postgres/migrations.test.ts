@@ -142,7 +142,7 @@ describe('given a folder or database that is not as it should be', () => {
     ['a name that is an attack', { [`1'); drop table x; --.sql`]: 'select 1' }, 'needs a name such as'],
     ['a way back', { '0001_a.sql': 'select 1;\n-- Down Migration\ndrop table a' }, 'only go forward'],
   ])('when the folder holds %s, it says so before it asks the database', async (_, files, message) => {
-    write(files as Readonly<Record<string, string>>)
+    write(files)
 
     expect((await failure(run({ url: 'postgres://a:b@127.0.0.1:1/x' }))).message).toContain(message)
   })

@@ -114,11 +114,11 @@ function toParameters(values: readonly SqlValue[]): readonly SqlParameter[] {
  * @param allowed - every name that may be asked for, written in code
  * @throws {TypeError} when `name` is not one of `allowed`
  */
-function identifier<const Name extends string>(name: string, allowed: readonly Name[]): SqlQuery {
+function identifier(name: string, allowed: readonly string[]): SqlQuery {
   if (!Array.isArray(allowed) || allowed.length === 0) {
     throw new TypeError('sql.identifier takes the names that are allowed as its second argument')
   }
-  if (typeof name !== 'string' || !(allowed as readonly string[]).includes(name)) {
+  if (typeof name !== 'string' || !allowed.includes(name)) {
     throw new TypeError(`sql.identifier allows ${allowed.join(', ')}; received ${show(name)}`)
   }
   return fragment(quote(name))
