@@ -13,7 +13,7 @@ export type { RouteExplanation, StageExplanation } from '../core/http/explain.ts
 export type { Found, Http, HttpOptions } from '../core/http/http.ts'
 export type { HealthPort } from '../core/http/probes.ts'
 export { type Problem, type ProblemContext, toProblem, type Verdict } from '../core/http/problem.ts'
-export { BodyInterrupted, type RawCall, type WireReply } from '../core/http/raw-call.ts'
+export type { RawCall, WireReply } from '../core/http/raw-call.ts'
 export {
   accepted,
   created,

@@ -10,7 +10,7 @@ import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-blo
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
 import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
-import { BodyInterrupted, type WireReply } from './raw-call.ts'
+import type { WireReply } from './raw-call.ts'
 import type { Reply } from './reply.ts'
 import { compileReply, type ReplyFormat, type WriteBody } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
@@ -209,7 +209,7 @@ function toRefusal(
 ): WireReply {
   const context = { requestId: call.requestId, instance: call.instance }
   const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, context)
-  if (isDefect && !(thrown instanceof BodyInterrupted)) logDefect(call, thrown, settings)
+  if (isDefect) logDefect(call, thrown, settings)
   else if (problem.status >= 500) logOutage(call, thrown, settings)
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
   const bytes = Buffer.byteLength(body)

@@ -17,16 +17,11 @@ export interface RawCall {
   /**
    * Reads the whole body, or stops as soon as it grows beyond `maxBytes`.
    * @throws {PayloadTooLargeError} beyond `maxBytes`
-   * @throws {BodyInterrupted} when the client went away in the middle
+   * @throws {ValidationError} `request.aborted` when the client went away in the middle; nobody will read it
    */
   readBody(maxBytes: number): Promise<Uint8Array>
   /** Calls back once when the connection ends before the reply was sent. */
   onGone(callback: () => void): void
-}
-
-/** The client stopped sending: there is nobody to answer. */
-export class BodyInterrupted extends Error {
-  override readonly name = 'BodyInterrupted'
 }
 
 /** One reply as an edge writes it. */

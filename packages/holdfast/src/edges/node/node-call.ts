@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BodyInterrupted, type RawCall } from '../../core/http/raw-call.ts'
-import { PayloadTooLargeError, withoutStack } from '../../foundation/errors.ts'
+import type { RawCall } from '../../core/http/raw-call.ts'
+import { PayloadTooLargeError, ValidationError, withoutStack } from '../../foundation/errors.ts'
 import { keptRequestId } from './request-notes.ts'
 
 /** A request of node:http, handed to the pipeline as it is. */
@@ -73,8 +73,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Uint8Array
     }
     const onEnd = (): void =>
       settle(() => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)))
-    const onClose = (): void =>
-      settle(() => reject(new BodyInterrupted('The client stopped in the middle of the body')))
+    const onClose = (): void => settle(() => reject(aborted()))
     const settle = (finish: () => void): void => {
       request.off('data', onData).off('end', onEnd).off('close', onClose).pause()
       finish()
@@ -85,5 +84,7 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Uint8Array
   })
 }
 
+const aborted = (): ValidationError =>
+  withoutStack(() => new ValidationError('The body ended before it was whole.', { code: 'request.aborted' }))
 const tooLarge = (maxBytes: number): PayloadTooLargeError =>
   withoutStack(() => new PayloadTooLargeError(`A body may have ${maxBytes} bytes here; send less.`))
