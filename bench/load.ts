@@ -28,7 +28,9 @@ export async function load(server: BenchServer, work: Work, seconds: number): Pr
   })
   const wrong = Object.keys(result.statusCodeStats ?? {}).filter((status) => Number(status) !== work.status)
   if (wrong.length > 0 || result.errors > 0) {
-    throw new Error(`${url}${work.path} answered ${wrong.join(', ')} with ${result.errors} errors; ${work.status} was due`)
+    throw new Error(
+      `${url}${work.path} answered ${wrong.join(', ')} with ${result.errors} errors; ${work.status} was due`,
+    )
   }
   const spent = (await server.cpuMicros()) - before
   return { perSecond: result.requests.average, cpuMicrosPerRequest: spent / result.requests.total }

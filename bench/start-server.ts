@@ -19,7 +19,7 @@ export async function startServer(contender: string): Promise<BenchServer> {
   const file = fileURLToPath(new URL(`servers/${contender}.ts`, import.meta.url))
   const pinned = existsSync('/usr/bin/taskset') && availableParallelism() > 1
   const [command, ...args] = pinned ? ['/usr/bin/taskset', '-c', '0', process.execPath, file] : [process.execPath, file]
-  const child = spawn(command as string, args, {
+  const child = spawn(command, args, {
     env: { ...process.env, PORT: String(port), NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })

@@ -1,5 +1,5 @@
 export function median(figures: readonly number[]): number {
-  const sorted = [...figures].sort((a, b) => a - b)
+  const sorted = figures.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2

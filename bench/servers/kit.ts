@@ -9,7 +9,9 @@ export const http = createHttp(
     get('/items/:id', { access: 'public', params: ItemParams, query: ItemQuery, reply: { 200: Item } }, (call) =>
       ok(toItem(call.params.id, call.query.currency)),
     ),
-    post('/items', { access: 'public', body: NewItem, reply: { 201: NewItem } }, (call) => created('/items/1', call.body)),
+    post('/items', { access: 'public', body: NewItem, reply: { 201: NewItem } }, (call) =>
+      created('/items/1', call.body),
+    ),
   ],
   { logger: createLogger({ level: 'info', format: 'json' }) },
 )

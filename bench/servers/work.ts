@@ -5,7 +5,10 @@ export const ping = { status: 'ok', service: 'bench', version: '1.0.0' }
 export const Ping = z.object({ status: z.string(), service: z.string(), version: z.string() })
 
 export const ItemParams = z.object({ id: z.coerce.number().int().min(1).max(1_000_000) })
-export const ItemQuery = z.object({ currency: z.enum(['EUR', 'USD']).default('EUR'), q: z.string().max(200).optional() })
+export const ItemQuery = z.object({
+  currency: z.enum(['EUR', 'USD']).default('EUR'),
+  q: z.string().max(200).optional(),
+})
 export const Item = z.object({
   id: z.int(),
   name: z.string(),

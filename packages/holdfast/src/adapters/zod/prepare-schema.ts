@@ -10,7 +10,7 @@ import { closeObjects } from './close-objects.ts'
 export const prepareZod: PrepareSchema = (schema, unknownKeys) => {
   if (!isZod(schema)) return { schema, listKeys: new Set() }
   const closed = unknownKeys === 'refuse' ? closeObjects(schema) : schema
-  return { schema: z.compile(closed) as unknown as Schema, listKeys: listKeysOf(schema) }
+  return { schema: z.compile(closed), listKeys: listKeysOf(schema) }
 }
 
 const isZod = (schema: Schema): schema is Schema & z.core.$ZodType => '_zod' in schema

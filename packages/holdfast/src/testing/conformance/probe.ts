@@ -72,7 +72,7 @@ function* findLeaks(response: WireResponse): Generator<string> {
   if (extra.length > 0) yield `the problem has members beyond the allow-list: ${extra.join(', ')}`
 }
 
-export const headerOf = ({ headers }: WireResponse, name: string): string | undefined =>
+const headerOf = ({ headers }: WireResponse, name: string): string | undefined =>
   headers.find(([key]) => key === name)?.[1]
 
 /**
