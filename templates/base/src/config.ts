@@ -1,4 +1,5 @@
 import { connectionUrl, type Environment, loadConfig, type Relation } from 'holdfast/config'
+import { existsSync } from 'node:fs'
 import { z } from 'zod'
 
 const ms = (byDefault: number) => z.coerce.number().int().min(0).max(3_600_000).default(byDefault)
@@ -35,8 +36,14 @@ const settingsOf = (isProduction: boolean) =>
 export type Config = Readonly<z.infer<ReturnType<typeof settingsOf>>>
 
 /** @throws {ConfigError} listing everything that is missing, wrong or contradictory */
-export const readConfig = (env: Environment = process.env): Config =>
+export const readConfig = (env: Environment = environment()): Config =>
   loadConfig(settingsOf(env['NODE_ENV'] === 'production'), { env, relations })
+
+/** A .env file fills what the environment leaves open. Not Node's flag for it: with --watch it needs the file. */
+function environment(): Environment {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
 
 // What has to be added to the stop: disposing, flushing the log, a margin.
 const afterStopMs = 7000
