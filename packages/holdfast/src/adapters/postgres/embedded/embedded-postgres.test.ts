@@ -183,7 +183,7 @@ describe('given a process that dies', { timeout: bounded }, () => {
           expect(existsSync(directory)).toBe(false)
         }
       },
-      { timeout: 20_000 },
+      { timeout: 10_000 },
     )
   })
 
