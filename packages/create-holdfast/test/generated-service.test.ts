@@ -1,7 +1,7 @@
 import { startEmbeddedPostgres, createTestDatabase } from 'holdfast/embedded-postgres'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,6 +88,38 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
       await server.stop()
     }
   }, 120_000)
+
+  test('unbuilt, it serves an embedded database, restarts on change, and ends in order', async () => {
+    const port = await freePort()
+    const child = spawn(process.execPath, ['--watch', 'src/main.ts'], {
+      cwd: service,
+      env: cleanEnvironment({ PORT: String(port) }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
+    const readied = async (times: number): Promise<void> => {
+      for (
+        const endsAt = performance.now() + 20_000;
+        output.split('The service is ready').length <= times;
+        await pause(50)
+      )
+        if (performance.now() > endsAt) throw new Error(`It was not ready ${times} times:\n${output}`)
+    }
+    await readied(1)
+    // Node starts watching a file some time after it has loaded it.
+    await pause(500)
+    utimesSync(join(service, 'src/app.ts'), new Date(), new Date())
+    await readied(2)
+    expect((await fetch(`http://127.0.0.1:${port}/products`)).status).toBe(200)
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    expect(code, output).toBe(0)
+    expect(output).toMatch(/The service has stopped\n.*exitCode: 0\n$/)
+    // For root it does not lie in the service.
+    const data = /^ +data: "(.+)"$/m.exec(output)?.[1]
+    if (data !== undefined) rmSync(data, { recursive: true, force: true })
+  }, 60_000)
 
   test('when production lacks its database, it says so and ends with 78', async () => {
     const { code, stderr } = await run(

@@ -14,8 +14,6 @@ export interface AppNeeds {
   readonly state: () => LifecycleState
 }
 
-export type App = Awaited<ReturnType<typeof createApp>>
-
 /** The whole service, connected, listening to nothing. */
 export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
   // 1. Edge: the framework is named in edge.ts; the first line is logged before it exists.

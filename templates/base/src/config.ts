@@ -2,7 +2,7 @@ import { connectionUrl, type Environment, loadConfig, type Relation } from 'hold
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
 
-const ms = (byDefault: number) => z.coerce.number().int().min(0).max(3_600_000).default(byDefault)
+const ms = (byDefault: number, least = 1) => z.coerce.number().int().min(least).max(3_600_000).default(byDefault)
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(10_000).default(byDefault)
 const networks = z.string().transform((list) => list.split(',').map((network) => network.trim()))
 
@@ -28,7 +28,7 @@ const settingsOf = (isProduction: boolean) =>
     INSTANCES: count(1),
 
     // Nobody balances load to a developer's machine, so Ctrl-C need not wait.
-    DRAIN_DELAY_MS: ms(isProduction ? 5000 : 0),
+    DRAIN_DELAY_MS: ms(isProduction ? 5000 : 0, 0),
     STOP_TIMEOUT_MS: ms(15_000),
     TERMINATION_GRACE_MS: ms(30_000),
   })
