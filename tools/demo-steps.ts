@@ -27,7 +27,7 @@ export async function runStep({ title, command, args, cwd, env, timeoutMs, signa
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   const { code, output } = await runQuietly(command, args, { cwd, env: env ?? process.env }, bounded)
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  console.log(code === 0 ? `${seconds} s` : 'failed')
+  console.log(code === 0 ? `${seconds} s` : signal.aborted ? 'interrupted' : 'failed')
   signal.throwIfAborted()
   if (code === 0) return
   process.stderr.write(output)

@@ -14,11 +14,17 @@ let demos: string
 beforeAll(() => {
   demos = mkdtempSync(join(tmpdir(), 'holdfast-demos-'))
 })
-afterAll(() => rmSync(demos, { recursive: true, force: true }))
+afterAll(() => {
+  // For root, the data of a demo does not lie in it.
+  for (const folder of [demos, ...dataFolders]) rmSync(folder, { recursive: true, force: true })
+})
 
+const dataFolders = new Set<string>()
 let running: Demo[] = []
 afterEach(async () => {
   for (const { child } of running) if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
+  for (const { output } of running)
+    for (const [, folder] of output().matchAll(/^ +data: "(.+)"$/gm)) dataFolders.add(String(folder))
   running = []
 })
 
