@@ -10,13 +10,9 @@ await runService(() => {
     logger,
     drainDelayMs: config.DRAIN_DELAY_MS,
     stopTimeoutMs: config.STOP_TIMEOUT_MS,
-    start: async (start) => {
-      const app = start.use(
-        await createApp(config, { logger, signal: start.signal, state: () => start.state() }),
-        (built) => built.dispose(),
-        'app',
-      )
-      const { url } = start.serve(await app.edge.listen({ host: config.HOST, port: config.PORT }))
+    start: async ({ signal, state, use, serve }) => {
+      const app = use(await createApp(config, { logger, signal, state }), (built) => built.dispose(), 'app')
+      const { url } = serve(await app.edge.listen({ host: config.HOST, port: config.PORT }))
       logger.info({ url }, 'Listening')
     },
   }

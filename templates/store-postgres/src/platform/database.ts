@@ -1,6 +1,6 @@
-import { createDatabase, type Database, sql } from 'holdfast/postgres'
 import type { Logger } from 'holdfast/logging'
-import { readdir } from 'node:fs/promises'
+import { assertMigrated as assertAllMigrated, migrate } from 'holdfast/migrations'
+import { createDatabase, type Database } from 'holdfast/postgres'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config.ts'
 
@@ -29,10 +29,8 @@ export async function findDatabaseServer(config: Config, logger: Logger): Promis
 }
 
 /** @returns the names of the migrations applied now */
-export async function migrateDatabase(url: string, logger: Logger): Promise<string[]> {
-  const { migrate } = await import('holdfast/migrations')
-  return migrate({ url, directory: migrations, logger })
-}
+export const migrateDatabase = (url: string, logger: Logger): Promise<string[]> =>
+  migrate({ url, directory: migrations, logger })
 
 export const openDatabase = (url: string, config: Config, logger: Logger): Database =>
   createDatabase({
@@ -44,21 +42,5 @@ export const openDatabase = (url: string, config: Config, logger: Logger): Datab
     logger,
   })
 
-/** @throws {Error} when the database lacks a migration that this code counts on; a newer database is fine */
-export async function assertMigrated(database: Database): Promise<void> {
-  const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'))
-  const applied = (await hasMigrationTable(database)) ? await listApplied(database) : []
-  const missing = files.filter((file) => !applied.includes(file))
-  if (missing.length > 0) {
-    throw new Error(`The database lacks ${missing.toSorted().join(', ')}. Run "npm run migrate", then start again.`)
-  }
-}
-
-const hasMigrationTable = (database: Database): Promise<boolean> =>
-  database.one(
-    sql`select to_regclass('pgmigrations') is not null as found`,
-    (row: { readonly found: boolean }) => row.found,
-  )
-
-const listApplied = (database: Database): Promise<string[]> =>
-  database.many(sql`select name from pgmigrations`, (row: { readonly name: string }) => `${row.name}.sql`)
+/** @throws {MigrationError} when the database lacks a migration that this code counts on */
+export const assertMigrated = (database: Database): Promise<void> => assertAllMigrated(database, migrations)

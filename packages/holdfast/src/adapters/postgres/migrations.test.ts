@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { assertMigrated } from './assert-migrated.ts'
+import { createDatabase } from './database.ts'
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
 import type { EmbeddedPostgres } from './embedded/embedded-postgres.ts'
 import { createTestDatabase } from './embedded/test-database.ts'
@@ -210,3 +212,39 @@ function output(child: ReturnType<typeof spawn>): Promise<string> {
     child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(errors))))
   })
 }
+
+describe('given a service that counts on its migrations', () => {
+  const assertAll = async (): Promise<void> => {
+    const one = createDatabase({ url: database.url })
+    try {
+      await assertMigrated(one, directory)
+    } finally {
+      await one.close()
+    }
+  }
+
+  test('when the database has all of them, it goes on', async () => {
+    write({ '0001_a.sql': 'create table a (id int);' })
+    await run()
+    await expect(assertAll()).resolves.toBeUndefined()
+  })
+
+  test('when nothing was ever applied, it stops and names them', async () => {
+    write({ '0001_a.sql': 'create table a (id int);', '0002_b.sql': 'create table b (id int);' })
+    await expect(assertAll()).rejects.toThrow('The database lacks 0001_a.sql, 0002_b.sql. Run "npm run migrate"')
+  })
+
+  test('when one is missing, it stops and names that one', async () => {
+    write({ '0001_a.sql': 'create table a (id int);' })
+    await run()
+    write({ '0002_b.sql': 'create table b (id int);' })
+    await expect(assertAll()).rejects.toThrow('The database lacks 0002_b.sql.')
+  })
+
+  test('when the database is further on, because a rollout migrates first, it goes on', async () => {
+    write({ '0001_a.sql': 'create table a (id int);', '0002_b.sql': 'create table b (id int);' })
+    await run()
+    rmSync(join(directory, '0002_b.sql'))
+    await expect(assertAll()).resolves.toBeUndefined()
+  })
+})
