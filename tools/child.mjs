@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 const canGroup = process.platform !== 'win32'
 const echoMs = 500
 const leaveMs = 3000
+const parentCheckMs = 250
 
 /**
  * Runs a program in a process group of its own and passes each signal on once.
@@ -36,9 +37,24 @@ function passSignals(child) {
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, pass)
+  const stopWatching = watchParent(() => pass('SIGTERM'))
   return () => {
+    stopWatching()
     for (const signal of signals) process.off(signal, pass)
   }
+}
+
+// A signal to npm ends the shell between npm and us, and that shell passes nothing on: its end is the message.
+function watchParent(onGone) {
+  if (!process.env.npm_lifecycle_event) return () => {}
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    onGone()
+  }, parentCheckMs)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 async function endGroup(pid) {
