@@ -6,6 +6,7 @@ import { currentRequest } from '../../src/core/context/request-context.ts'
 import { accepted, created, empty, noContent, ok, page, pageOf } from '../../src/core/http/reply.ts'
 import { get, post, type Route } from '../../src/core/http/route.ts'
 import { NotFoundError, ServiceUnavailableError, UnauthorizedError } from '../../src/foundation/errors.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
 import { createCapturingLogger } from '../capturing-logger.ts'
 import { edges, type RunningEdge } from '../edges.ts'
 
@@ -50,6 +51,9 @@ const table: readonly Route[] = [
     body.id === 202
       ? accepted(body)
       : created(`/things/${body.name}`, body, { etag: '"1"', 'cache-control': 'private' }),
+  ),
+  post('/loose', { access: 'public', body: z.record(z.string(), z.unknown()), reply: { 204: empty } }, () =>
+    noContent(),
   ),
   get('/none', { access: 'public', reply: { 204: empty } }, () => noContent()),
   get('/undeclared', { access: 'public', reply: { 200: Thing } }, () => noContent() as never),
@@ -303,6 +307,15 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
     expect(response.status).toBe(401)
   })
 
+  test.each([
+    ['{"a":{"__proto__":{}}}', 'forbidden_key'],
+    ['{"a":"\\u0000"}', 'unsafe_text'],
+    [`{"a":${'['.repeat(40)}${']'.repeat(40)}}`, 'too_deep'],
+  ])('when a schema takes anything, %s is still refused before it', async (body, code) => {
+    const response = await call('/loose', { method: 'POST', headers: json, body })
+    expect(await response.json()).toMatchObject({ status: 400, errors: [{ code }] })
+  })
+
   test('when probes ask, they are answered and leave no line', async () => {
     expect((await call('/livez')).status).toBe(200)
     expect((await call('/readyz')).status).toBe(200)
@@ -358,6 +371,16 @@ describe('given a service bound to another envelope', () => {
     })
     const edge = await edges.express(other)
     expect(await (await fetch(`${edge.url}/a`)).json()).toEqual({ result: { id: 1, name: 'x' } })
+    await edge.stop()
+  })
+})
+
+describe('given a service with a clock of its own', () => {
+  test('when a call has been answered, no deadline is left behind', async () => {
+    const clock = createManualClock()
+    const edge = await edges.express(createHttp(table, { clock, authenticate: () => undefined }))
+    await fetch(`${edge.url}/context`)
+    expect(clock.pending).toBe(0)
     await edge.stop()
   })
 })

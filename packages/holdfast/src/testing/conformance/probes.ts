@@ -513,6 +513,7 @@ const bodies: readonly Probe[] = [
     send: toWrite((target) => large(target)),
     status: 413,
     code: 'request.too_large',
+    headers: { connection: 'close' },
   },
   {
     name: 'a body grown beyond the limit is refused',
@@ -525,12 +526,14 @@ const bodies: readonly Probe[] = [
       ),
     status: 413,
     code: 'request.too_large',
+    headers: { connection: 'close' },
   },
   {
     name: 'ten megabytes are refused',
     send: toWrite(() => `"${'a'.repeat(10_000_000)}"`),
     status: 413,
     code: 'request.too_large',
+    headers: { connection: 'close' },
   },
 ]
 
