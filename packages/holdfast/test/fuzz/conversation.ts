@@ -89,7 +89,7 @@ const statusLine = 'HTTP/1.1 '
  * Cuts a stream of bytes into responses. Which of them answer HEAD can't be known of mutated requests, but all our bodies
  * are JSON objects, so a length that is followed by no `{` belongs to a HEAD.
  */
-export function readAnswers(text: string): Pick<Conversation, 'answers' | 'rest'> {
+function readAnswers(text: string): Pick<Conversation, 'answers' | 'rest'> {
   const answers: Answer[] = []
   let at = 0
   while (at < text.length) {

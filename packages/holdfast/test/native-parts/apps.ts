@@ -43,9 +43,9 @@ export function createLog(): Log {
   return { logger, records }
 }
 
-export const Order = z.object({ name: z.string().max(20), quantity: z.int().min(1) })
-export const Filter = z.object({ limit: z.coerce.number().int().max(100) })
-export const Id = z.object({ id: z.coerce.number().int() })
+const Order = z.object({ name: z.string().max(20), quantity: z.int().min(1) })
+const Filter = z.object({ limit: z.coerce.number().int().max(100) })
+const Id = z.object({ id: z.coerce.number().int() })
 /** A schema with a bug: it throws what it is told to. */
 const faulty = (value: () => unknown): z.ZodType =>
   z.string().transform(() => {

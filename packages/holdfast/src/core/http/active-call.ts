@@ -1,5 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts'
-import { GatewayTimeoutError, withoutStack } from '../../foundation/errors.ts'
+import { AppError, GatewayTimeoutError, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
@@ -19,6 +19,8 @@ export class ActiveCall implements RequestContext {
   /** The route's pattern, for the log; `undefined` beside the routes. */
   route: string | undefined = undefined
   timeoutMs = 0
+  /** Whether the body is still on its way, so that it is the client who takes long. */
+  isReceiving = false
   principal: Principal | undefined = undefined
   params: unknown = undefined
   query: unknown = undefined
@@ -57,6 +59,11 @@ export class ActiveCall implements RequestContext {
   abort(reason: Error): void {
     this.#abortReason ??= reason
     this.#abort?.abort(this.#abortReason)
+  }
+
+  /** Whether this is what {@link signal} was aborted with. */
+  isAbortReason(thrown: unknown): boolean {
+    return this.#abortReason !== undefined && thrown === this.#abortReason
   }
 
   get trace(): Trace | undefined {
@@ -102,3 +109,6 @@ export const deadlineError = (timeoutMs: number): GatewayTimeoutError =>
         `This took longer than the ${timeoutMs} ms it is given; try again later.`,
       ),
   )
+
+export const tooSlow = (): AppError =>
+  withoutStack(() => new AppError('request-timeout', 'request.too_slow', 'The body did not arrive in time.'))

@@ -69,7 +69,7 @@ export interface Http {
    */
   answer(raw: RawCall, found?: Found): WireReply | Promise<WireReply>
   /** The answer to a request that a framework, or a handler of its own, refused by throwing. */
-  refuse(raw: RawCall, thrown: unknown): WireReply
+  refuse(raw: RawCall, thrown: unknown, route?: string): WireReply
   /** What a request to this route meets, in order. */
   explain(method: string, path: string): RouteExplanation | undefined
 }
@@ -150,7 +150,8 @@ class CompiledHttp implements Http {
       try {
         assertFraming(raw)
         if (raw.target.length > this.#maxTargetLength) throw targetTooLong(this.#maxTargetLength)
-        return found === undefined ? this.#answerAnything(call) : found.run(call, found.values, found.search)
+        const reply = found === undefined ? this.#answerAnything(call) : found.run(call, found.values, found.search)
+        return reply instanceof Promise ? reply.catch((thrown: unknown) => refuse(call, thrown, this.#settings)) : reply
       } catch (thrown) {
         return refuse(call, thrown, this.#settings)
       }
@@ -161,7 +162,8 @@ class CompiledHttp implements Http {
 
   #answerAnything(call: ActiveCall): WireReply | Promise<WireReply> {
     const { method, target } = call.raw
-    if (target === '*') return this.#noContent(call, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+    if (target === '*' && method === 'OPTIONS')
+      return this.#noContent(call, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
     const { path, search } = splitTarget(target)
     const match = this.#match(path)
     if (match === undefined) throw nothingHere()
@@ -171,9 +173,11 @@ class CompiledHttp implements Http {
     return refuse(call, methodNotAllowed(), this.#settings, ['allow', match.entry.allow])
   }
 
-  refuse(raw: RawCall, thrown: unknown): WireReply {
+  refuse(raw: RawCall, thrown: unknown, route?: string): WireReply {
     try {
-      return refuse(this.#open(raw), thrown, this.#settings)
+      const call = this.#open(raw)
+      call.route = route
+      return refuse(call, thrown, this.#settings)
     } catch (again) {
       return lastResort(again, this.#settings)
     }

@@ -45,8 +45,9 @@ export function compileInput(
   const body = prepare(schemas.body)
 
   return (sent) => {
-    const parsedParams = params && parsePart('params', params.schema, sent.params)
+    // First, because it may throw: a promise that was made before would fail with nobody waiting for it.
     const parsedQuery = parseSearch(sent.search, query, unknownKeys === 'refuse')
+    const parsedParams = params && parsePart('params', params.schema, sent.params)
     const parsedBody = body && parsePart('body', body.schema, sent.body)
     if (parsedParams instanceof Promise || parsedQuery instanceof Promise || parsedBody instanceof Promise) {
       return Promise.all([parsedParams, parsedQuery, parsedBody]).then((settled) => toVouched(...settled))

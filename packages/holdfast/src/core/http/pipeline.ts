@@ -5,7 +5,7 @@ import { assertAccess } from '../auth/access.ts'
 import type { Authenticate, Principal } from '../auth/principal.ts'
 import { withRequest } from '../context/request-context.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
-import { type ActiveCall, deadlineError } from './active-call.ts'
+import { type ActiveCall, deadlineError, tooSlow } from './active-call.ts'
 import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-block.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
@@ -50,7 +50,9 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
 
   const admit = (call: ActiveCall): void | Promise<void> => {
     const principal = authenticate?.(credentialsOf(call))
-    return isThenable(principal) ? principal.then((settled) => letIn(call, settled)) : letIn(call, principal)
+    return isThenable(principal)
+      ? Promise.resolve(principal).then((settled) => letIn(call, settled))
+      : letIn(call, principal)
   }
   const letIn = (call: ActiveCall, principal: Principal | undefined): void => {
     call.principal = principal
@@ -64,7 +66,9 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   }
   const readAndHandle = async (call: ActiveCall, values: readonly string[], search: string): Promise<Reply> => {
     assertJsonHeaders(withBodyType(call))
+    call.isReceiving = true
     const bytes = await call.raw.readBody(maxBodyBytes)
+    call.isReceiving = false
     const body = parseJsonBody(bytes, settings.maxJsonDepth)
     return handle(call, await parse({ params: toRecord(names, values), search, body }))
   }
@@ -138,11 +142,12 @@ function awaitReply(
       resolve(outcome())
     }
     const timer = settings.clock.schedule(call.remainingMs(), () => {
-      const error = deadlineError(call.timeoutMs)
+      const error = call.isReceiving ? tooSlow() : deadlineError(call.timeoutMs)
       call.abort(error)
       finish(() => refuse(call, error, settings))
     })
-    reply.then(
+    // A thenable of somebody else's making may throw, call back twice or give nothing back.
+    Promise.resolve(reply).then(
       (settled) => finish(() => letOut(call, settled, writeBody, settings)),
       (thrown: unknown) => (isOver ? logLate(call, thrown, settings) : finish(() => refuse(call, thrown, settings))),
     )
@@ -164,10 +169,9 @@ function letOut(
   try {
     const body = writeBody(reply)
     if (!isThenable(body)) return toWire(call, reply, body, settings)
-    return body.then(
-      (text) => toWire(call, reply, text, settings),
-      (thrown: unknown) => refuse(call, thrown, settings),
-    )
+    return body
+      .then((text) => toWire(call, reply, text, settings))
+      .catch((thrown: unknown) => refuse(call, thrown, settings))
   } catch (thrown) {
     return refuse(call, thrown, settings)
   }
@@ -209,7 +213,8 @@ function toRefusal(
 ): WireReply {
   const context = { requestId: call.requestId, instance: call.instance }
   const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, context)
-  if (isDefect) logDefect(call, thrown, settings)
+  // What the abort of its own signal made a handler throw is no defect: it did what it was asked to.
+  if (isDefect && !call.isAbortReason(thrown)) logDefect(call, thrown, settings)
   else if (problem.status >= 500) logOutage(call, thrown, settings)
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
   const bytes = Buffer.byteLength(body)

@@ -67,8 +67,10 @@ function fromAppError(error: AppError, context: ProblemContext): Verdict | undef
   const { kind, code, message, issues, retryAfterSeconds } = error
   const known = Object.hasOwn(wire, kind) ? wire[kind] : undefined
   if (known === undefined || typeof message !== 'string' || typeof code !== 'string') return undefined
+  // A list of somebody else's making could map itself to anything.
+  if (issues !== undefined && !Array.isArray(issues)) return undefined
   const [status, title] = known
-  const errors = issues && issues.length > 0 ? { errors: issues.map(toPlainIssue) } : {}
+  const errors = issues && issues.length > 0 ? { errors: Array.from(issues, toPlainIssue) } : {}
   return {
     problem: { type: 'about:blank', title, status, detail: message, ...where(context), code, ...errors },
     isDefect: false,

@@ -57,21 +57,31 @@ function compileSchema(what: string, schema: Schema): LetOut {
 const dataWriter =
   (letOut: LetOut, format: ReplyFormat | undefined): WriteBody =>
   (reply) =>
-    whenReady(letOut(reply.data), (data) =>
-      format ? JSON.stringify(format({ data })) : `{"data":${JSON.stringify(data)}}`,
-    )
+    whenReady(letOut(reply.data), (data) => (format ? toJson(format({ data })) : `{"data":${toJson(data)}}`))
 
 function pageWriter(letOut: LetOut, format: ReplyFormat | undefined): WriteBody {
   return (reply) => {
     const { items, nextCursor } = reply.data as { items: readonly unknown[]; nextCursor: string | null }
     const meta = { page: { nextCursor } }
     const write = (data: unknown): string =>
-      format
-        ? JSON.stringify(format({ data, meta }))
-        : `{"data":${JSON.stringify(data)},"meta":${JSON.stringify(meta)}}`
-    const data = items.map(letOut)
+      format ? toJson(format({ data, meta })) : `{"data":${JSON.stringify(data)},"meta":${JSON.stringify(meta)}}`
+    const data: unknown[] = []
+    try {
+      for (const item of items) data.push(letOut(item))
+    } catch (thrown) {
+      // Those that are still being checked may fail too, and nobody waits for them any more.
+      for (const item of data) if (item instanceof Promise) item.catch(() => {})
+      throw thrown
+    }
     return data.some((item) => item instanceof Promise) ? Promise.all(data).then(write) : write(data)
   }
+}
+
+/** @throws {TypeError} for what JSON has no text for, such as `undefined` or a function */
+function toJson(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined
+  if (text === undefined) throw new TypeError(`A reply of type ${typeof value} can't be written as JSON`)
+  return text
 }
 
 const whenReady = <Result>(value: unknown, then: (value: unknown) => Result): Result | Promise<Result> =>

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import { createHttp, type CreateHttpOptions } from '../../adapters/zod/create-http.ts'
 import type { InputSchemas } from '../../core/http/input.ts'
 import { withRequest } from '../../core/context/request-context.ts'
+import { toReason } from '../node/framework-error.ts'
 import { createObserve, type RequestLogOptions } from '../node/observe.ts'
 import { serveRefusal } from '../node/serve.ts'
 import { type Validated, type ValidateOptions, Validation } from '../node/validation.ts'
@@ -15,8 +16,7 @@ export function asyncHandler(handler: (request: Request, response: Response) => 
     try {
       await handler(request, response)
     } catch (thrown) {
-      // Express takes a missing reason for "all is well" and goes on to the next handler.
-      next(thrown ?? new TypeError(`A handler threw ${String(thrown)}`))
+      next(toReason(thrown))
     }
   }
 }
@@ -53,7 +53,12 @@ export function validate<const Schemas extends InputSchemas>(
 ): ValidateHandler<Schemas> {
   const validation = new Validation(schemas, options)
   const handler: RequestHandler = async (request, _response, next) => {
-    await validation.check(request, request.params, request.body)
+    try {
+      await validation.check(request, request.params, request.body)
+    } catch (thrown) {
+      next(toReason(thrown))
+      return
+    }
     next()
   }
   return Object.assign(handler, { of: (request: Request) => validation.of(request) })

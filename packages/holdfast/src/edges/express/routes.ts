@@ -6,7 +6,8 @@ import { serve, serveRefusal } from '../node/serve.ts'
 
 /**
  * A native Express middleware that answers the routes of a table and leaves all else to the app around it.
- * Mount it before any body parser: the pipeline reads bodies itself, after the caller was let in.
+ * Mount it before any body parser: the pipeline reads bodies itself, after the caller was let in. Below a mount path,
+ * enable `case sensitive routing`: Express takes mount paths in any letter case otherwise.
  *
  * ```ts
  * app.use('/api', routes(http))

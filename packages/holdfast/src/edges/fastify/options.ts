@@ -14,7 +14,6 @@ import { answerFrom } from './routes.ts'
 export function fastifyOptions(http: Http, limits: ServerLimits = {}): FastifyServerOptions {
   return {
     logger: false,
-    exposeHeadRoutes: false,
     // Draining is the server's business: until it stops accepting, every request is served.
     return503OnClosing: false,
     routerOptions: {

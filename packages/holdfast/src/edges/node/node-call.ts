@@ -57,7 +57,7 @@ export class NodeCall implements RawCall {
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
     if (request.readableDidRead)
       throw new Error('The body was read before the pipeline saw it; mount the routes before any body parser')
-    if (request.headers.expect !== undefined) this.response.writeContinue()
+    if (request.headers.expect !== undefined && request.httpVersion !== '1.0') this.response.writeContinue()
     return collect(request, maxBytes)
   }
 }

@@ -1,10 +1,11 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 // What the parts around one request tell each other about it. Symbols of our own and not a WeakMap: every request pays.
 const accounted: unique symbol = Symbol('holdfast.accounted')
 const requestId: unique symbol = Symbol('holdfast.requestId')
+const route: unique symbol = Symbol('holdfast.route')
 
-type Noted = IncomingMessage & { [accounted]?: boolean; [requestId]?: string }
+type Noted = IncomingMessage & { [accounted]?: boolean; [requestId]?: string; [route]?: () => string | undefined }
 
 /** Marks a request whose line the pipeline writes, so that a request log around it does not write a second. */
 export const markAccounted = (request: Noted): void => {
@@ -17,3 +18,18 @@ export const keepRequestId = (request: Noted, id: string): void => {
   request[requestId] = id
 }
 export const keptRequestId = (request: Noted): string | undefined => request[requestId]
+
+/** Keeps how to ask the framework for the route of a request, so that the line of a refusal names it. */
+export const keepRouteOf = (request: Noted, routeOf: () => string | undefined): void => {
+  request[route] = routeOf
+}
+export const keptRoute = (request: Noted): string | undefined => request[route]?.()
+
+const stallTimeout: unique symbol = Symbol('holdfast.stallTimeout')
+
+/** Keeps how long this server waits for a client to read on. */
+export const keepStallTimeout = (response: ServerResponse & { [stallTimeout]?: number }, ms: number): void => {
+  response[stallTimeout] = ms
+}
+export const stallTimeoutOf = (response: ServerResponse & { [stallTimeout]?: number }): number | undefined =>
+  response[stallTimeout]

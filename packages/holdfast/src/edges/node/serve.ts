@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Found, Http } from '../../core/http/http.ts'
-import { markAccounted } from './request-notes.ts'
+import { keptRoute, markAccounted } from './request-notes.ts'
 import { toAppError } from './framework-error.ts'
 import { NodeCall } from './node-call.ts'
 import { writeReply } from './write-reply.ts'
@@ -16,5 +16,5 @@ export function serve(http: Http, call: NodeCall, found?: Found): void {
 /** Has the pipeline answer for something a framework, or a handler of its own, threw. */
 export function serveRefusal(http: Http, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   markAccounted(request)
-  writeReply(request, response, http.refuse(new NodeCall(request, response), toAppError(thrown)))
+  writeReply(request, response, http.refuse(new NodeCall(request, response), toAppError(thrown), keptRoute(request)))
 }

@@ -2,7 +2,9 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import type { Socket } from 'node:net'
 import { assertBound } from '../../core/http/route.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
-import { answerUnparsed } from './unparsed.ts'
+import { keepStallTimeout } from './request-notes.ts'
+import { answerExpectation, answerUnparsed } from './unparsed.ts'
+import { defaultStallTimeoutMs } from './write-reply.ts'
 
 /** How long and how much a connection may take. Times in milliseconds. */
 export interface ServerLimits {
@@ -12,6 +14,8 @@ export interface ServerLimits {
   readonly requestTimeoutMs?: number
   /** An idle connection is kept this long, 1–3 600 000; must exceed the idle time of the balancer before us. Default 72 000. */
   readonly keepAliveTimeoutMs?: number
+  /** A client that stops reading its reply is let go after this long, 1–3 600 000. Default 30 000. */
+  readonly stallTimeoutMs?: number
   /** Size of all headers in bytes, 1–1 048 576. Default 16 384. */
   readonly maxHeaderBytes?: number
   readonly logger?: Logger
@@ -28,11 +32,13 @@ export function createServer(listener: RequestListener, limits: ServerLimits = {
     headersTimeoutMs = 10_000,
     requestTimeoutMs = 30_000,
     keepAliveTimeoutMs = 72_000,
+    stallTimeoutMs = defaultStallTimeoutMs,
     maxHeaderBytes = 16_384,
   } = limits
   assertBound('createServer', 'headersTimeoutMs', headersTimeoutMs, 600_000)
   assertBound('createServer', 'requestTimeoutMs', requestTimeoutMs, 3_600_000)
   assertBound('createServer', 'keepAliveTimeoutMs', keepAliveTimeoutMs, 3_600_000)
+  assertBound('createServer', 'stallTimeoutMs', stallTimeoutMs, 3_600_000)
   assertBound('createServer', 'maxHeaderBytes', maxHeaderBytes, 1_048_576)
   const server = createHttpServer({
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
@@ -46,11 +52,26 @@ export function createServer(listener: RequestListener, limits: ServerLimits = {
     insecureHTTPParser: false,
   })
   const logger = limits.logger ?? silentLogger
-  server.on('request', listener)
+  const serve: RequestListener = (request, response) => {
+    request.url = toOriginForm(request.url ?? '/')
+    keepStallTimeout(response, stallTimeoutMs)
+    listener(request, response)
+  }
+  server.on('request', serve)
   // Without this, node:http says "100 Continue" before anybody decided whether the body is wanted.
-  server.on('checkContinue', listener)
-  server.on('checkExpectation', (_request, response) => answerUnparsed(response.socket, 'expectation', logger))
+  server.on('checkContinue', serve)
+  server.on('checkExpectation', (_request, response) => answerExpectation(response, logger))
   server.on('connect', (_request: IncomingMessage, socket: Socket) => answerUnparsed(socket, 'connect', logger))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerUnparsed(socket, error.code, logger))
   return server
+}
+
+/**
+ * Frameworks disagree about targets in absolute form (RFC 9112, section 3.2.2): some cut the origin off, some look for
+ * a path of that name, Express gives up on those it can't parse and answers by itself. They get to see paths only.
+ */
+function toOriginForm(target: string): string {
+  if (target.startsWith('/') || target === '*') return target
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  return path.startsWith('/') ? path : `/${path}`
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { defaultHeaders } from '../../core/http/header-block.ts'
 import { problemContentType, toProblem } from '../../core/http/problem.ts'
@@ -32,25 +33,69 @@ const refusals: Readonly<Record<string, Refusal>> = {
  *
  * @param reason - code of the parser's error, or our own word for it
  */
-export function answerUnparsed(socket: Duplex | null, reason: string | undefined, logger: Logger): void {
-  if (socket === null || socket.destroyed) return
+export function answerUnparsed(socket: Duplex, reason: string | undefined, logger: Logger): void {
+  // The first refusal counts: what still arrives is broken too, and comes to nothing.
+  if (socket.destroyed || refused.has(socket)) return
+  refused.add(socket)
+  // After CONNECT nobody else listens, and a reset would be uncaught.
+  socket.on('error', () => {})
+  refuseInTurn(socket, reason, logger)
+}
+
+// Destroying one of these because more arrived would reset our last words.
+const refused = new WeakSet<Duplex>()
+
+function refuseInTurn(socket: Duplex, reason: string | undefined, logger: Logger): void {
   if (!socket.writable || reason === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  // A reply that is out, or half out, can't be followed by another on the same connection; let it leave.
-  if (replyInFlight(socket)?.headersSent === true) {
+  const reply = replyInFlight(socket)
+  // The replies to whole requests come first; what is broken came after them.
+  if (reply?.req.complete === true) {
+    reply.once('finish', () => refuseInTurn(socket, reason, logger))
+    return
+  }
+  // A reply that is out before its request is whole can't be followed by another; let it leave.
+  if (reply?.headersSent === true) {
     endSoon(socket)
     return
   }
+  const { status, title, headers, body } = toRefusal(reason, logger)
+  const head = [`HTTP/1.1 ${status} ${title}`]
+  for (let at = 0; at < headers.length; at += 2) head.push(`${headers[at]}: ${headers[at + 1]}`)
+  endSoon(socket, `${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Answers an expectation that nobody knows, in its turn behind the replies before it. */
+export function answerExpectation(response: ServerResponse, logger: Logger): void {
+  const { status, headers, body } = toRefusal('expectation', logger)
+  response.writeHead(status, headers)
+  response.end(body)
+}
+
+interface UnparsedRefusal {
+  readonly status: number
+  readonly title: string
+  readonly headers: string[]
+  readonly body: string
+}
+
+function toRefusal(reason: string | undefined, logger: Logger): UnparsedRefusal {
   const [kind, code, detail] = refusals[reason ?? ''] ?? malformed
   const requestId = randomUUID()
-  const { problem } = toProblem(
-    withoutStack(() => new AppError(kind, code, detail)),
-    { requestId },
-  )
+  const error = withoutStack(() => new AppError(kind, code, detail))
+  const { problem } = toProblem(error, { requestId })
+  const body = JSON.stringify(problem)
   logger.info({ status: problem.status, code, reason, requestId }, 'request refused before it was one')
-  endSoon(socket, toHttp(problem.status, problem.title, JSON.stringify(problem), requestId))
+  const own = [
+    ['content-type', problemContentType],
+    ['content-length', String(Buffer.byteLength(body))],
+    ['x-request-id', requestId],
+    ['date', new Date().toUTCString()],
+    ['connection', 'close'],
+  ]
+  return { status: problem.status, title: problem.title, headers: [...defaultHeaders, ...own.flat()], body }
 }
 
 /** Ends a connection so that what was written arrives, and for good when the other side doesn't end it too. */
@@ -58,18 +103,4 @@ function endSoon(socket: Duplex, last?: string): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(timer))
   socket.end(last)
-}
-
-function toHttp(status: number, title: string, body: string, requestId: string): string {
-  const headers = [
-    ...defaultHeaders,
-    'content-type',
-    problemContentType,
-    'content-length',
-    String(Buffer.byteLength(body)),
-  ]
-  headers.push('x-request-id', requestId, 'date', new Date().toUTCString(), 'connection', 'close')
-  const lines = [`HTTP/1.1 ${status} ${title}`]
-  for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`)
-  return `${lines.join('\r\n')}\r\n\r\n${body}`
 }

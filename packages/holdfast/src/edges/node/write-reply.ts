@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WireReply } from '../../core/http/raw-call.ts'
+import { stallTimeoutOf } from './request-notes.ts'
 
 // What is left of a body up to this size is read and thrown away, so that the connection can go on.
 const drainableBytes = 65_536
@@ -7,6 +8,9 @@ const drainableBytes = 65_536
 // answer (RFC 9112, section 9.6), so we listen on for as long and as much as this.
 const lingerMs = 2000
 const lingerBytes = 16_777_216
+// Whoever expects "100 Continue" and sends its body all the same has begun to by then.
+const expectMs = 100
+export const defaultStallTimeoutMs = 30_000
 
 /** Writes a reply with one `writeHead`. Does nothing when the client has gone; ends a reply somebody else had begun. */
 export function writeReply(request: IncomingMessage, response: ServerResponse, reply: WireReply): void {
@@ -19,11 +23,19 @@ export function writeReply(request: IncomingMessage, response: ServerResponse, r
   if (!reply.closes && !leavesBodyUnread(request)) {
     response.writeHead(reply.status, reply.headers)
     response.end(body)
+    destroyWhenStalled(response)
     return
   }
   reply.headers.push('connection', 'close')
   response.writeHead(reply.status, reply.headers)
   endAfterLingering(request, response, body)
+}
+
+/** A client that reads nothing of its reply is not waited for without end; node:http itself would. */
+function destroyWhenStalled(response: ServerResponse): void {
+  const { socket } = response
+  if (socket === null || socket.writableLength === 0) return
+  response.setTimeout(stallTimeoutOf(response) ?? defaultStallTimeoutMs, () => socket.destroy())
 }
 
 /** Whether more of the body may come than is worth reading for nothing. */
@@ -36,21 +48,26 @@ function leavesBodyUnread(request: IncomingMessage): boolean {
 }
 
 function endAfterLingering(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
-  // A client that waits for "100 Continue" in vain sends nothing more.
-  if (request.complete || (request.headers.expect !== undefined && !request.readableDidRead)) {
+  if (request.complete) {
     response.end(body)
     return
   }
   if (body === undefined) response.flushHeaders()
   else response.write(body)
   let heard = 0
-  const timer = setTimeout(end, lingerMs)
+  // A client that waits for "100 Continue" in vain sends nothing more; one that did not wait is heard out.
+  const waits = request.headers.expect !== undefined && !request.readableDidRead
+  let timer = setTimeout(end, waits ? expectMs : lingerMs)
   function end(): void {
     clearTimeout(timer)
     request.off('data', listen)
     response.end()
   }
   function listen(chunk: Buffer): void {
+    if (heard === 0 && waits) {
+      clearTimeout(timer)
+      timer = setTimeout(end, lingerMs)
+    }
     heard += chunk.byteLength
     if (heard > lingerBytes) end()
   }
