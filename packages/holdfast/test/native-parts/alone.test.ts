@@ -75,10 +75,11 @@ describe.each(Object.entries(natives))(
     })
 
     // What Fastify says of a path it can't decode is settled when the app is made: `fastifyOptions` does, no plugin can.
-    test.skipIf(framework === 'fastify')('when a path is broken, it is refused in our words', async () => {
+    const canRefuseBrokenPaths = framework === 'express'
+    test(`when a path is broken, it is refused in ${canRefuseBrokenPaths ? 'our' : "the framework's"} words`, async () => {
       const refused = await ask('GET /orders/%zz')
       expect(refused.status).toBe(400)
-      expect(header(refused, 'content-type')).toBe('application/problem+json; charset=utf-8')
+      expect(header(refused, 'content-type')?.startsWith('application/problem+json')).toBe(canRefuseBrokenPaths)
     })
 
     test.each(Object.keys(thrown))(
@@ -131,10 +132,11 @@ describe.each(Object.entries(natives))(
       expect((lines()[0] as { route?: string }).route).toBe(route)
     })
 
-    // Express forgets where a router was mounted as soon as one of its handlers has thrown.
-    test.skipIf(framework === 'express')('when a nested route fails, its line names the whole route', async () => {
+    test('when a nested route fails, its line names the route, whole where the framework still knows it', async () => {
       await ask('GET /nested/broken/7')
-      await expect.poll(lines).toMatchObject([{ route: '/nested/broken/:id', status: 500 }])
+      // Express forgets where a router was mounted as soon as one of its handlers has thrown.
+      const route = framework === 'express' ? '/broken/:id' : '/nested/broken/:id'
+      await expect.poll(lines).toMatchObject([{ route, status: 500 }])
     })
   },
 )

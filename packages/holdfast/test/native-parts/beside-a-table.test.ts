@@ -62,13 +62,10 @@ describe.each(['', '/api'])('given a table mounted at "%s" beside native routes'
       if (status >= 400) expect(headerOf(reply, 'content-type')).toBe('application/problem+json; charset=utf-8')
     })
 
-    test.skipIf(prefix === '')('when the mount path comes in other letters, it is another path', async () => {
-      expect((await ask(app.url, `GET ${prefix.toUpperCase()}/orders`)).status).toBe(404)
-    })
-
-    test.skipIf(prefix === '')('when a path only begins like the mount path, it is another path', async () => {
-      expect((await ask(app.url, `GET ${prefix}orders`)).status).toBe(404)
-      expect((await ask(app.url, 'GET /orders')).status).toBe(404)
+    // Only a mount path can be almost right.
+    const almost = prefix === '' ? [] : [`${prefix.toUpperCase()}/orders`, `${prefix}orders`, '/orders']
+    test.each(almost)('when %s comes, it is another path', async (path) => {
+      expect((await ask(app.url, `GET ${path}`)).status).toBe(404)
     })
 
     test.each([`GET ${prefix}/orders`, `GET ${prefix}/mixed`, 'GET /nowhere', 'GET /native/broken'])(
