@@ -64,7 +64,7 @@ interface Batch {
 // What a process killed without warning may take with it. Each write costs a turn of the thread pool, under load more
 // than the line itself, so lines of a few milliseconds leave together.
 const batchMs = 10
-const batchLength = 16_384
+const batchLength = 65_536
 
 function createBatch(write: (lines: string) => unknown, writeOut: () => void): Batch {
   let waiting = ''

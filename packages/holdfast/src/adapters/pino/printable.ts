@@ -69,6 +69,8 @@ export function toPrintableText(text: unknown, options: Pick<PrintOptions, 'esca
   }
 }
 
+const plainNames = new Set<string>()
+
 class Printer {
   readonly #options: PrintOptions
   readonly #ancestors: object[] = []
@@ -203,7 +205,11 @@ class Printer {
 
   #name(key: string): string {
     this.#textLeft = Math.max(0, this.#textLeft - Math.min(key.length, 200))
-    return key.length > 200 || key.search(allControls) !== -1 ? withoutControls(key.slice(0, 200), allControls) : key
+    if (plainNames.has(key)) return key
+    if (key.length > 200 || key.search(allControls) !== -1) return withoutControls(key.slice(0, 200), allControls)
+    // Keys of somebody's data are endless; the service's own field names come first and stay.
+    if (plainNames.size < 2000) plainNames.add(key)
+    return key
   }
 
   #text(text: string, controls: RegExp): string {
@@ -226,6 +232,8 @@ function truncated(text: string, length: number): string {
 }
 
 function withoutControls(text: string, controls: RegExp): string {
+  // Nearly all texts have none, and a search is cheaper than a replacement of nothing.
+  if (text.search(controls) === -1) return text
   return text.replace(controls, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
