@@ -24,5 +24,6 @@ export function createPrettifier(colorize: boolean, load: LoadPretty = loadInsta
       { cause },
     )
   }
-  return pretty.prettyFactory({ colorize, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+  const shape = { singleLine: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }
+  return pretty.prettyFactory({ ...shape, colorize })
 }
