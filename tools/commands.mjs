@@ -11,7 +11,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 
 const commands = {
   start: (house, args) => runProgram(house, 'tools/start.ts', args),
-  bench: (house, args) => runProgram(house, 'bench/run.ts', args),
+  bench: async (house, args) => (await runCheck(house, 'build', [])) || runProgram(house, 'bench/run.ts', args),
   test: (house, args) => runChecks(house, args, { keepGoing: false }),
   check: (house, args) => runChecks(house, args, { keepGoing: true }),
   build: (house, args) => runCheck(house, 'build', args),
