@@ -96,6 +96,15 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
     expect(await exited).toEqual([0, null])
   })
 
+  test('when a call was in flight before it drains, its reply ends the connection too', async () => {
+    const { url, child, exited, output } = await startService(edge)
+    const slow = fetch(`${url}/slow`)
+    await vi.waitFor(() => expect(output()).toContain('slow begun'), patience)
+    child.kill('SIGTERM')
+    expect((await slow).headers.get('connection')).toBe('close')
+    expect(await exited).toEqual([0, null])
+  })
+
   test('when idle, silent and half-spoken connections are open, they do not hold it', async () => {
     const { url, child, exited } = await startService(edge, 0, 5000)
     const { hostname, port } = new URL(url)

@@ -20,6 +20,7 @@ export interface ListeningServer extends Drainable {
 const sweepMs = 25
 // A head that has begun to arrive may still become a request; one that dribbles is not waited for.
 const unfinishedHeadMs = 1000
+const silentMs = 100
 
 /**
  * Binds a server and makes it drainable: while it drains each reply ends its connection; when it stops, calls in flight
@@ -42,6 +43,10 @@ export async function listen(server: Server, { port, host = '127.0.0.1' }: Liste
     beginDrain() {
       const closeAfter = (_request: unknown, response: { setHeader(name: string, value: string): unknown }): void => {
         response.setHeader('connection', 'close')
+      }
+      for (const socket of sockets) {
+        const reply = replyInFlight(socket)
+        if (reply?.headersSent === false) reply.setHeader('connection', 'close')
       }
       server.prependListener('request', closeAfter)
       server.prependListener('checkContinue', closeAfter)
@@ -83,7 +88,8 @@ function stop(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
       const waitsForHeads = performance.now() - startedAt < unfinishedHeadMs
       for (const socket of sockets) {
         const carriesNothing = replyInFlight(socket) === undefined
-        if (carriesNothing && (socket.bytesRead === 0 || !waitsForHeads)) socket.destroy()
+        const isSilent = socket.bytesRead === 0 && performance.now() - startedAt >= silentMs
+        if (carriesNothing && (isSilent || !waitsForHeads)) socket.destroy()
       }
     }
     const timer = setInterval(sweep, sweepMs)
