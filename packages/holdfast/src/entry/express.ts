@@ -1,5 +1,5 @@
 export { asyncHandler, errorHandler, requestLog, validate, type ValidateHandler } from '../edges/express/parts.ts'
-export { fallback, routes } from '../edges/express/routes.ts'
+export { fallback, type FallbackOptions, routes } from '../edges/express/routes.ts'
 export { listen, type ListeningServer, type ListenOptions } from '../edges/node/listen.ts'
 export type { RequestLogOptions } from '../edges/node/observe.ts'
 export { createServer, type ServerLimits } from '../edges/node/server.ts'

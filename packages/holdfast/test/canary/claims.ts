@@ -38,7 +38,8 @@ export function* findFaults(sighting: Sighting): Generator<string> {
   }
   if (!head.includes('content-type: application/problem+json; charset=utf-8'))
     yield `no problem+json, but ${/content-type: [^\r]*/i.exec(head)?.[0]}`
-  const due = thrown[value]?.status ?? [500]
+  const { status: anywhere = [500], nativeStatus = anywhere } = thrown[value] ?? {}
+  const due = layer.startsWith('native handler') ? nativeStatus : anywhere
   if (!due.includes(status)) yield `status ${status} instead of ${due.join(' or ')}`
   if (status === 500) yield* findBareFaults(sighting, body)
   if (status !== 500 || isLoggerBroken(sighting)) return

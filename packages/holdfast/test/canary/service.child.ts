@@ -248,7 +248,8 @@ async function startFastify(http: Http): Promise<number> {
   return (app.server.address() as AddressInfo).port
 }
 
-const patienceMs = 400
+// Only what never answers waits for it.
+const patienceMs = 5000
 function ask(port: number, request: string): Promise<string> {
   return new Promise((resolve) => {
     let response = ''

@@ -9,6 +9,8 @@ export interface Thrown {
   readonly make: () => unknown
   /** The statuses it may be answered with. Default 500 alone. */
   readonly status?: readonly number[]
+  /** The same where a framework's own handler throws it: the convention of http-errors, which Express's parts follow. */
+  readonly nativeStatus?: readonly number[]
   /** Express reads it as "go on", so a handler of Express's own never throws it. */
   readonly isOrderToExpress?: boolean
 }
@@ -104,6 +106,7 @@ export const thrown: Readonly<Record<string, Thrown>> = {
   'an Error of status 404 to expose': {
     make: () =>
       Object.assign(new Error(secret), { status: 404, statusCode: 404, expose: true, headers: { 'x-leak': canary } }),
+    nativeStatus: [404],
   },
   'an Error in the words of a body parser': {
     make: () => Object.assign(new Error(secret), { statusCode: 413, expose: true, type: canary }),

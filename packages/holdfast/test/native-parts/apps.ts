@@ -166,7 +166,7 @@ export const natives: Readonly<Record<'express' | 'fastify', Native>> = {
       app.get('/native/broken', () => {
         throw new Error('an error')
       })
-      app.use(expressFallback(http, prefix))
+      app.use(expressFallback(http, { mountPath: prefix }))
       return start(createServer(app))
     },
   },

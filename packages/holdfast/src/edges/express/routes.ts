@@ -21,13 +21,17 @@ export function routes(http: Http): RequestHandler {
   }
 }
 
+export interface FallbackOptions {
+  /** Where {@link routes} was mounted, so that 405 and OPTIONS know the table's paths. Default `''`. */
+  readonly mountPath?: string
+}
+
 /**
  * The last two handlers of an app: what nothing answered becomes 404, 405, the answer to OPTIONS or the refusal of a
  * broken path, and what anything threw becomes a problem. Mount them after everything else.
- *
- * @param mountPath - where {@link routes} was mounted, so that 405 and OPTIONS know the table's paths. Default `''`
  */
-export function fallback(http: Http, mountPath = ''): [RequestHandler, ErrorRequestHandler] {
+export function fallback(http: Http, options: FallbackOptions = {}): [RequestHandler, ErrorRequestHandler] {
+  const { mountPath = '' } = options
   return [
     (request, response) => {
       const target = request.originalUrl

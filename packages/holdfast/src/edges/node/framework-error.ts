@@ -4,10 +4,13 @@ type Words = readonly [kind: ErrorKind, code: string, detail: string]
 
 const words: Readonly<Record<number, Words>> = {
   400: ['invalid', 'request.invalid', 'The request is not valid.'],
+  403: ['forbidden', 'request.forbidden', 'This may not be read.'],
   404: ['not-found', 'request.not_found', 'There is nothing at this path.'],
+  412: ['precondition-failed', 'request.precondition_failed', 'A condition of the request does not hold.'],
   413: ['too-large', 'request.too_large', 'The body is larger than this route takes.'],
   414: ['uri-too-long', 'request.uri_too_long', 'The request target is too long.'],
   415: ['unsupported', 'request.unsupported_media_type', 'This route does not read that media type or encoding.'],
+  416: ['range-not-satisfiable', 'request.range_not_satisfiable', 'There is nothing in that range.'],
 }
 
 /**
@@ -17,7 +20,8 @@ const words: Readonly<Record<number, Words>> = {
 export function toAppError(thrown: unknown): unknown {
   try {
     const status = frameworkStatus(thrown)
-    const found = status === undefined ? undefined : words[status]
+    // What we have no words for was the client's fault all the same.
+    const found = status === undefined ? undefined : (words[status] ?? words[400])
     return found === undefined
       ? thrown
       : withoutStack(() => new AppError(found[0], found[1], found[2], { cause: thrown }))
@@ -28,12 +32,13 @@ export function toAppError(thrown: unknown): unknown {
 
 function frameworkStatus(thrown: unknown): number | undefined {
   if (!(thrown instanceof Error)) return undefined
-  const { code, type, expose, statusCode } = thrown as Error &
-    Partial<Record<'code' | 'type' | 'expose' | 'statusCode', unknown>>
+  const { code, expose, status, statusCode } = thrown as Error & Readonly<Record<string, unknown>>
   const isFastify = typeof code === 'string' && code.startsWith('FST_ERR_')
-  // Body parsers mark what may be shown and give it a type; the router marks a broken encoding with a status.
-  const isExpress = (expose === true && typeof type === 'string') || thrown instanceof URIError
-  return (isFastify || isExpress) && typeof statusCode === 'number' ? statusCode : undefined
+  // http-errors, as Express's parsers and static files throw them, and its router's broken encoding. Whether their
+  // message may be shown (`expose`) is no matter here: it never is.
+  const isExpress = (typeof expose === 'boolean' && status === statusCode) || thrown instanceof URIError
+  const isRefusal = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500
+  return (isFastify || isExpress) && isRefusal ? statusCode : undefined
 }
 
 /**

@@ -28,11 +28,28 @@ export function createObserve(options: RequestLogOptions): Observe {
     keepRequestId(request, call.requestId)
     keepRouteOf(request, routeOf)
     response.setHeader('x-request-id', call.requestId)
+    const bytesOf = countBytes(request, response)
     response.once('close', () => {
       if (isAccounted(request)) return
       call.route = routeOf()
-      logRequest(logger, call, response.statusCode, Number(response.getHeader('content-length') ?? 0))
+      logRequest(logger, call, response.statusCode, bytesOf())
     })
     return call
   }
+}
+
+/** Counts the bytes of the body as they are written: a reply may be streamed, and then announces no length. */
+function countBytes(request: IncomingMessage, response: ServerResponse): () => number {
+  let bytes = 0
+  const counting =
+    <Write extends (...args: never[]) => unknown>(write: Write) =>
+    (...args: Parameters<Write>): ReturnType<Write> => {
+      const [chunk, encoding] = args as readonly unknown[]
+      if (typeof chunk === 'string') bytes += Buffer.byteLength(chunk, encoding as BufferEncoding)
+      else if (chunk instanceof Uint8Array) bytes += chunk.byteLength
+      return write(...args) as ReturnType<Write>
+    }
+  response.write = counting(response.write.bind(response)) as ServerResponse['write']
+  response.end = counting(response.end.bind(response)) as ServerResponse['end']
+  return () => (request.method === 'HEAD' ? 0 : bytes)
 }
