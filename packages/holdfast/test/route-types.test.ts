@@ -86,6 +86,7 @@ describe('given a route that says too little', () => {
     ['an optional part', '/a{/:b}'],
     ['an encoded letter', '/%61'],
     ['an empty segment', '/a//b'],
+    ['a dot segment', '/a/../b'],
   ])('when its path has %s, it does not boot', (_what, path) => {
     const row = get(path, { access: 'public', reply: { 204: empty } }, () => noContent())
     expect(() => createHttp([row])).toThrow('a path is segments such as /products/:id')
@@ -110,6 +111,26 @@ describe('given a route that says too little', () => {
   ])('when its %s is %s, it does not boot', (option, value) => {
     const row = get('/a', { access: 'public', reply: { 204: empty }, [option]: value }, () => noContent())
     expect(() => createHttp([row])).toThrow(`${option} is ${value}`)
+  })
+
+  test.each([
+    ['a 204 with a body', '/a', { reply: { 204: Order } }, '204 has no body; write { 204: empty }'],
+    [
+      'a way with unknown keys that is none',
+      '/a',
+      { reply: { 204: empty }, unknownKeys: 'reject' },
+      "write 'refuse' or 'drop'",
+    ],
+    ['a misspelt member', '/a', { reply: { 204: empty }, boddy: Order }, '`boddy` is none of'],
+    [
+      'one parameter twice',
+      '/:a/:a',
+      { reply: { 204: empty }, params: Id },
+      'the parameter :a stands in the path twice',
+    ],
+  ])('when it has %s, it does not boot', (_what, path, spec, message) => {
+    const row = get(path, { access: 'public', ...spec } as never, (() => noContent()) as never)
+    expect(() => createHttp([row])).toThrow(message)
   })
 
   test('when it stands twice in the table, it does not boot', () => {

@@ -17,14 +17,19 @@ export type { RawCall, WireReply } from '../core/http/raw-call.ts'
 export {
   accepted,
   created,
+  type Empty,
   empty,
   noContent,
   ok,
   type Page,
   page,
   pageOf,
+  type PageSchema,
   type Reply,
+  type ReplyFor,
   type ReplyHeaders,
+  type ReplyShape,
+  type ReplyShapes,
 } from '../core/http/reply.ts'
 export type { ReplyFormat, Success } from '../core/http/reply-writer.ts'
 export {

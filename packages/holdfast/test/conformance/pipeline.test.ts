@@ -70,6 +70,21 @@ const table: readonly Route[] = [
     seen.push(`aborted: ${String(signal.reason.code)}`)
     throw new Error('too late to tell anyone')
   }),
+  get(
+    '/slow-to-leave',
+    { access: 'public', timeoutMs: 60, reply: { 200: Thing.refine(() => new Promise<boolean>(() => {})) } },
+    () => ok({ id: 1, name: 'rope' }),
+  ),
+  get('/two-faced', { access: 'public', reply: { 204: empty } }, () => {
+    let reads = 0
+    return {
+      get status() {
+        reads += 1
+        return reads === 1 ? 204 : 9999
+      },
+      data: undefined,
+    } as never
+  }),
   get('/gone', { access: 'public', reply: { 204: empty } }, async ({ signal }) => {
     seen.push('begun')
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -240,6 +255,14 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
     await vi.waitFor(() =>
       expect(logger.lines.map(({ message }) => message)).toContain('a handler failed after its deadline'),
     )
+  })
+
+  test('when a reply schema outlives the deadline, the caller gets 504 all the same', async () => {
+    expect((await call('/slow-to-leave')).status).toBe(504)
+  })
+
+  test('when a reply changes while it is read, what was judged is what is sent', async () => {
+    expect((await call('/two-faced')).status).toBe(204)
   })
 
   test('when the client leaves, the signal aborts and the line says so', async () => {

@@ -54,6 +54,12 @@ describe('given proxies in known networks', () => {
 })
 
 describe('given a fixed number of proxies', () => {
+  test('when a request has fewer entries than there are proxies, it came around them and its request id is not taken', () => {
+    const find = createClientResolver({ topology: { hops: 2 } })
+    expect(find('10.0.0.1', { 'x-forwarded-for': '203.0.113.9' }).isFromTrustedPeer).toBe(false)
+    expect(find('10.0.0.1', { 'x-forwarded-for': '203.0.113.9, 10.0.0.2' }).isFromTrustedPeer).toBe(true)
+  })
+
   test.each([
     [1, '1.1.1.1, 203.0.113.9', '203.0.113.9'],
     [2, '1.1.1.1, 203.0.113.9, 10.0.0.2', '203.0.113.9'],
@@ -91,7 +97,37 @@ describe('given a proxy that nobody declared', () => {
   test('when it speaks for many clients, that is said once', () => {
     const find = createClientResolver({ logger })
     for (let last = 0; last < 200; last++) find('10.0.0.1', { 'x-forwarded-for': `203.0.113.${last}` })
-    expect(warnings).toEqual([{ peer: '10.0.0.1', forwardedAddresses: 16 }])
+    expect(warnings).toEqual([{ client: '10.0.0.1', forwardedAddresses: 16 }])
+  })
+
+  test.each<[string, Topology, (last: number) => Record<string, string>]>([
+    [
+      'an outer proxy is not declared',
+      { trusted: ['10.0.0.1'] },
+      (last) => ({ 'x-forwarded-for': `203.0.113.${last}, 172.16.0.1` }),
+    ],
+    [
+      'the provider does not send its header',
+      { header: 'x-client', trusted: ['10.0.0.1'] },
+      (last) => ({ 'x-forwarded-for': `203.0.113.${last}` }),
+    ],
+    [
+      'there are more hops than declared',
+      { hops: 1 },
+      (last) => ({ 'x-forwarded-for': `203.0.113.${last}, 172.16.0.9` }),
+    ],
+  ])('when %s, that is said once', (_what, topology, headersOf) => {
+    warnings.length = 0
+    const find = createClientResolver({ topology, logger })
+    for (let last = 0; last < 200; last++) find('10.0.0.1', headersOf(last))
+    expect(warnings).toHaveLength(1)
+  })
+
+  test('when the topology is right, nothing is said', () => {
+    warnings.length = 0
+    const find = createClientResolver({ topology: { trusted: ['10.0.0.1'] }, logger })
+    for (let last = 0; last < 200; last++) find('10.0.0.1', { 'x-forwarded-for': `203.0.113.${last}` })
+    expect(warnings).toEqual([])
   })
 
   test('when one client forwards one address again and again, nothing is said', () => {

@@ -67,10 +67,11 @@ export function createClientResolver(options: ClientAddressOptions = {}): Resolv
     const peer = peerText === undefined ? undefined : readPeer(peerText)
     if (peer === undefined) return unknownClient
     const { client, isFromTrustedPeer } = find(peer.ip, headers)
-    if (isFromTrustedPeer) return toClient(client, true)
     // Whoever is not a proxy of ours speaks for nobody but itself.
-    detector?.(peer.asClient.address, headers['x-forwarded-for'])
-    return peer.asClient
+    const resolved = isFromTrustedPeer ? toClient(client, true) : peer.asClient
+    const forwarded = headers['x-forwarded-for']
+    if (forwarded !== undefined) detector?.(resolved, String(forwarded))
+    return resolved
   }
 }
 
@@ -102,8 +103,10 @@ function byHops(hops: number): FindClient {
     throw new RangeError(`hops is ${hops}; it must be a whole number from 1 to ${maxForwardedEntries}`)
   }
   return (peer, headers) => {
+    // A request with fewer entries than we have proxies did not come through them.
     const entry = forwardedEntries(headers).at(-hops)
-    return { client: (entry !== undefined && parseIp(entry)) || peer, isFromTrustedPeer: true }
+    const client = entry === undefined ? undefined : parseIp(entry)
+    return { client: client ?? peer, isFromTrustedPeer: client !== undefined }
   }
 }
 
@@ -138,25 +141,28 @@ function forwardedEntries(headers: ForwardingHeaders): string[] {
 }
 
 const distinctForwardedBeforeWarning = 16
-const maxWatchedPeers = 64
+const maxWatchedKeys = 64
 
 /**
- * Notices a proxy that nobody declared: one peer that speaks for many addresses. Left alone, all its clients would
- * share one rate limit. Warns once per peer and remembers a bounded number of them.
+ * Notices a topology that was declared wrongly: many forwarded addresses that end up as one client and so would share one
+ * rate limit. Warns once per client and watches a bounded number of them.
  */
-function createTopologyDetector(logger: Logger): (peer: string, forwarded: string | string[] | undefined) => void {
+function createTopologyDetector(logger: Logger): (client: ClientAddress, forwarded: string) => void {
   const seen = new Map<string, Set<string> | 'warned'>()
-  return (peer, forwarded) => {
-    if (forwarded === undefined) return
-    const known = seen.get(peer)
-    if (known === 'warned' || (known === undefined && seen.size >= maxWatchedPeers)) return
+  return ({ key, address }, forwarded) => {
+    const known = seen.get(key)
+    if (known === 'warned' || (known === undefined && seen.size >= maxWatchedKeys)) return
+    const first = (forwarded.split(',', 1)[0] ?? '').trim().slice(0, 64)
+    // The client itself, as the first proxy wrote it down.
+    if (first === address) return
     const addresses = known ?? new Set<string>()
-    addresses.add(String(forwarded).slice(0, 64))
-    seen.set(peer, addresses.size < distinctForwardedBeforeWarning ? addresses : 'warned')
-    if (addresses.size < distinctForwardedBeforeWarning) return
+    addresses.add(first)
+    const isWarning = addresses.size >= distinctForwardedBeforeWarning
+    seen.set(key, isWarning ? 'warned' : addresses)
+    if (!isWarning) return
     logger.warn(
-      { peer, forwardedAddresses: addresses.size },
-      'Many X-Forwarded-For addresses arrive from one peer that is not declared as a proxy, so they count as one client. If it is yours, declare it in `topology`; if not, somebody is forging the header.',
+      { client: address, forwardedAddresses: addresses.size },
+      'Many X-Forwarded-For addresses count as one client. If a proxy speaks for them, declare it in `topology`; if not, somebody is forging the header.',
     )
   }
 }

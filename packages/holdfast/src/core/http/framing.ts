@@ -18,7 +18,9 @@ export function assertFraming({ rawHeaders, headers, httpVersion }: RawCall): vo
     if ((seen & bit) !== 0) throw ambiguous(`Header ${name.toLowerCase()} was sent more than once; send it once.`)
     seen |= bit
   }
-  if (httpVersion === '1.1' && !headers['host']) throw ambiguous('The Host header is missing.')
+  const { host } = headers
+  if (httpVersion === '1.1' && !host) throw ambiguous('The Host header is missing.')
+  if (typeof host === 'string' && !validHost.test(host)) throw ambiguous('The Host header names no host.')
   const coding = headers['transfer-encoding']
   if (coding !== undefined && coding !== 'chunked') throw ambiguous('Only plain chunked transfer encoding is read.')
 }
@@ -29,6 +31,9 @@ function singularBit(name: string): number {
   if (length !== 4 && length !== 12 && length !== 13 && length !== 14 && length !== 17) return 0
   return singular.has(name.toLowerCase()) ? 1 << length : 0
 }
+
+// RFC 3986, section 3.2.2: a name or an IPv4 address, or IPv6 in brackets; then maybe a port.
+const validHost = /^(\[[0-9a-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(:\d*)?$/i
 
 const ambiguous = (message: string): ValidationError =>
   withoutStack(() => new ValidationError(message, { code: 'request.ambiguous' }))

@@ -141,6 +141,7 @@ class CompiledHttp implements Http {
 
   /** @throws {ValidationError} for a path that can't be decoded */
   #match(path: string): Match<RunRoute> | undefined {
+    if (!path.startsWith('/')) return undefined
     return this.#router.findStatic(path) ?? this.#router.find(decodeSegments(path))
   }
 

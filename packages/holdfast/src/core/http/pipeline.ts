@@ -12,7 +12,7 @@ import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
 import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
 import type { Reply } from './reply.ts'
-import { compileReply, type ReplyFormat, type WriteBody } from './reply-writer.ts'
+import { compileReply, type ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import type { Route } from './route.ts'
 
@@ -79,6 +79,13 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
     return withRequest(call, handler, call)
   }
 
+  // Each member is read once: what was judged is what is sent.
+  const write = (reply: Reply): Written | Promise<Written> => {
+    const { status, data, headers } = reply ?? ({} as Reply)
+    const body = writeBody({ status, data })
+    return isThenable(body) ? body.then((text) => ({ status, headers, body: text })) : { status, headers, body }
+  }
+
   return (call, values, search) => {
     call.route = route.path
     call.timeoutMs = timeoutMs
@@ -87,7 +94,8 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
       const reply = isThenable(admitted)
         ? admitted.then(() => serve(call, values, search))
         : serve(call, values, search)
-      return isThenable(reply) ? awaitReply(call, reply, writeBody, settings) : letOut(call, reply, writeBody, settings)
+      const written = isThenable(reply) ? Promise.resolve(reply).then(write) : write(reply)
+      return isThenable(written) ? awaitReply(call, written, settings) : toWire(call, written, settings)
     } catch (thrown) {
       return refuse(call, thrown, settings)
     }
@@ -127,12 +135,7 @@ function withBodyType(call: ActiveCall): ActiveCall['raw']['headers'] {
 }
 
 /** Waits for a reply until the deadline. Whatever comes later is logged and answers nobody. */
-function awaitReply(
-  call: ActiveCall,
-  reply: Promise<Reply>,
-  writeBody: WriteBody,
-  settings: PipelineSettings,
-): Promise<WireReply> {
+function awaitReply(call: ActiveCall, written: Promise<Written>, settings: PipelineSettings): Promise<WireReply> {
   return new Promise((resolve) => {
     let isOver = false
     const finish = (outcome: () => WireReply | Promise<WireReply>): void => {
@@ -147,8 +150,8 @@ function awaitReply(
       finish(() => refuse(call, error, settings))
     })
     // A thenable of somebody else's making may throw, call back twice or give nothing back.
-    Promise.resolve(reply).then(
-      (settled) => finish(() => letOut(call, settled, writeBody, settings)),
+    written.then(
+      (settled) => finish(() => letOut(call, settled, settings)),
       (thrown: unknown) => (isOver ? logLate(call, thrown, settings) : finish(() => refuse(call, thrown, settings))),
     )
   })
@@ -160,24 +163,22 @@ function logLate(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings
   logger.warn({ err: thrown, requestId: call.requestId, route: call.route }, 'a handler failed after its deadline')
 }
 
-function letOut(
-  call: ActiveCall,
-  reply: Reply,
-  writeBody: WriteBody,
-  settings: PipelineSettings,
-): WireReply | Promise<WireReply> {
+interface Written {
+  readonly status: number
+  readonly headers: Reply['headers']
+  readonly body: string | undefined
+}
+
+function letOut(call: ActiveCall, written: Written, settings: PipelineSettings): WireReply {
   try {
-    const body = writeBody(reply)
-    if (!isThenable(body)) return toWire(call, reply, body, settings)
-    return body
-      .then((text) => toWire(call, reply, text, settings))
-      .catch((thrown: unknown) => refuse(call, thrown, settings))
+    return toWire(call, written, settings)
   } catch (thrown) {
     return refuse(call, thrown, settings)
   }
 }
 
-function toWire(call: ActiveCall, reply: Reply, body: string | undefined, settings: PipelineSettings): WireReply {
+function toWire(call: ActiveCall, reply: Written, settings: PipelineSettings): WireReply {
+  const { body } = reply
   const headers =
     reply.headers === undefined ? settings.headers.slice() : withReplyHeaders(settings.headers, reply.headers)
   const bytes = body === undefined ? 0 : Buffer.byteLength(body)

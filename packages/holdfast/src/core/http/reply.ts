@@ -19,7 +19,10 @@ export interface Page<Item> {
 
 export const ok = <Data>(data: Data, headers?: ReplyHeaders): Reply<200, Data> => ({ status: 200, data, headers })
 
-/** @param location - path of what was made, such as `/products/7`; percent-encoded here */
+/**
+ * @param location - path of what was made, such as `/products/7`. Letters beyond ASCII are encoded here; encode `%`, `?`
+ * and `#` inside a segment yourself (`encodeURIComponent`)
+ */
 export const created = <Data>(location: string, data: Data, headers?: ReplyHeaders): Reply<201, Data> => ({
   status: 201,
   data,

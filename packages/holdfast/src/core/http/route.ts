@@ -5,7 +5,7 @@ import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
 import type { UnknownKeys } from '../validation/prepared-schema.ts'
 import type { ClientAddress } from './client-address.ts'
-import type { Reply, ReplyFor, ReplyShapes } from './reply.ts'
+import { isEmpty, type Reply, type ReplyFor, type ReplyShape, type ReplyShapes } from './reply.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -82,9 +82,7 @@ export function assertRoute(route: Route): void {
   const name = `Route ${route.method} ${route.path}`
   const spec = route.spec as Partial<RouteSpec> | undefined
   if (!methods.includes(route.method)) throw new TypeError(`${name}: the method is none of ${methods.join(', ')}`)
-  if (!pathShape.test(route.path)) {
-    throw new TypeError(`${name}: a path is segments such as /products/:id, without a trailing slash or patterns`)
-  }
+  assertPath(name, route.path)
   if (!isAccess(spec?.access)) {
     throw new TypeError(
       `${name} lacks \`access\`; say who may call it: 'public', signedIn, roles(...) or permission(...)`,
@@ -93,7 +91,8 @@ export function assertRoute(route: Route): void {
   if (spec.reply === undefined || Object.keys(spec.reply).length === 0) {
     throw new TypeError(`${name} lacks \`reply\`; list what may leave for each status, such as { 200: Product }`)
   }
-  for (const status of Object.keys(spec.reply)) assertReplyStatus(name, Number(status))
+  for (const [status, shape] of Object.entries(spec.reply)) assertReplyShape(name, Number(status), shape)
+  assertMembers(name, spec)
   if (route.path.includes(':') && spec.params === undefined) {
     throw new TypeError(`${name} lacks \`params\`; give the schema of the path's parameters`)
   }
@@ -104,9 +103,36 @@ export function assertRoute(route: Route): void {
   assertBound(name, 'maxBodyBytes', spec.maxBodyBytes, 104_857_600)
 }
 
-function assertReplyStatus(name: string, status: number): void {
-  if (Number.isInteger(status) && status >= 200 && status <= 299) return
-  throw new TypeError(`${name}: \`reply\` lists ${status}, but handlers answer 200–299; throw an AppError for the rest`)
+function assertReplyShape(name: string, status: number, shape: ReplyShape): void {
+  if (!Number.isInteger(status) || status < 200 || status > 299) {
+    throw new TypeError(
+      `${name}: \`reply\` lists ${status}, but handlers answer 200–299; throw an AppError for the rest`,
+    )
+  }
+  // RFC 9110, sections 15.3.5 and 15.3.6
+  if ((status === 204 || status === 205) && !isEmpty(shape)) {
+    throw new TypeError(`${name}: ${status} has no body; write { ${status}: empty }`)
+  }
+}
+
+const members = new Set(['access', 'params', 'query', 'body', 'reply', 'unknownKeys', 'timeoutMs', 'maxBodyBytes'])
+
+/** A misspelt member would leave a part unguarded, and nobody would notice. */
+function assertMembers(name: string, spec: Partial<RouteSpec>): void {
+  const unknown = Object.keys(spec).find((member) => !members.has(member))
+  if (unknown !== undefined) throw new TypeError(`${name}: \`${unknown}\` is none of ${[...members].join(', ')}`)
+  if (spec.unknownKeys !== undefined && spec.unknownKeys !== 'refuse' && spec.unknownKeys !== 'drop') {
+    throw new TypeError(`${name}: unknownKeys is ${String(spec.unknownKeys)}; write 'refuse' or 'drop'`)
+  }
+}
+
+function assertPath(name: string, path: string): void {
+  if (!pathShape.test(path) || /\/\.{1,2}(\/|$)/.test(path)) {
+    throw new TypeError(`${name}: a path is segments such as /products/:id, without a trailing slash or patterns`)
+  }
+  const names = path.split('/').filter((segment) => segment.startsWith(':'))
+  const twice = names.find((one, at) => names.indexOf(one) !== at)
+  if (twice !== undefined) throw new TypeError(`${name}: the parameter ${twice} stands in the path twice; rename one`)
 }
 
 /** @throws {RangeError} when a number is given and is not a whole one from 1 to `most` */

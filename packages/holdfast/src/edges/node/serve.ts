@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Found, Http } from '../../core/http/http.ts'
+import type { WireReply } from '../../core/http/raw-call.ts'
 import { keptRoute, markAccounted } from './request-notes.ts'
 import { toAppError } from './framework-error.ts'
 import { NodeCall } from './node-call.ts'
@@ -9,12 +10,22 @@ import { writeReply } from './write-reply.ts'
 export function serve(http: Http, call: NodeCall, found?: Found): void {
   markAccounted(call.request)
   const reply = http.answer(call, found)
-  if (reply instanceof Promise) void reply.then((settled) => writeReply(call.request, call.response, settled))
-  else writeReply(call.request, call.response, reply)
+  if (reply instanceof Promise) void reply.then((settled) => write(call, settled))
+  else write(call, reply)
+}
+
+/** Writes a reply; one that can't be written ends its connection and nothing else. */
+function write({ request, response }: NodeCall, reply: WireReply): void {
+  try {
+    writeReply(request, response, reply)
+  } catch {
+    response.destroy()
+  }
 }
 
 /** Has the pipeline answer for something a framework, or a handler of its own, threw. */
 export function serveRefusal(http: Http, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   markAccounted(request)
-  writeReply(request, response, http.refuse(new NodeCall(request, response), toAppError(thrown), keptRoute(request)))
+  const call = new NodeCall(request, response)
+  write(call, http.refuse(call, toAppError(thrown), keptRoute(request)))
 }

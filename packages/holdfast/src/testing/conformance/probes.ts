@@ -55,6 +55,7 @@ const routing: readonly Probe[] = [
     status: 204,
     headers: { allow: 'GET' },
   },
+  { name: 'GET * is no path', send: (target) => request(target, 'GET *'), status: 404 },
   { name: 'a trailing slash makes another path', send: toRead('GET', (path) => `${path}/`), status: 404 },
   { name: 'letter case makes another path', send: toRead('GET', (path) => path.toUpperCase()), status: 404 },
   { name: 'a doubled slash makes another path', send: toRead('GET', (path) => `/${path}`), status: 404 },
@@ -203,6 +204,11 @@ const framing: readonly Probe[] = [
     status: 400,
     code: 'request.ambiguous',
   },
+  ...['a b', 'a/../b', 'a?b', 'a@b', '[::1', 'a:b'].map((host): Probe => ({
+    name: `${host} in Host names no host`,
+    send: toRead('GET', undefined, { host }),
+    status: 400,
+  })),
   {
     name: 'HTTP/1.0 needs no Host',
     send: (target) => request(target, `GET ${target.readPath}`).replace('HTTP/1.1', 'HTTP/1.0'),
