@@ -76,7 +76,7 @@ describe.each(['fastify', 'express'] as const)('given a service on %s', (edge) =
   test('its .env.example names each setting of its config once, and no other', () => {
     const files = plan(edge)
     const shown = [...textOf(files, '.env.example').matchAll(/^(?:# )?([A-Z_]+)=/gm)].map((match) => String(match[1]))
-    const read = [...textOf(files, 'src/config.ts').matchAll(/^ {4}([A-Z_]+):/gm)].map((match) => String(match[1]))
+    const read = [...textOf(files, 'src/config.ts').matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => String(match[1]))
     expect(shown.toSorted()).toEqual(read.toSorted())
   })
 

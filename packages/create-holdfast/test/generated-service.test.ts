@@ -115,9 +115,9 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
     child.kill('SIGTERM')
     const [code] = await once(child, 'exit')
     expect(code, output).toBe(0)
-    expect(output).toMatch(/The service has stopped\n.*exitCode: 0\n$/)
+    expect(output).toMatch(/The service has stopped \{"exitCode":0\}\n$/)
     // For root it does not lie in the service.
-    const data = /^ +data: "(.+)"$/m.exec(output)?.[1]
+    const data = /"data":"([^"]+)"/.exec(output)?.[1]
     if (data !== undefined) rmSync(data, { recursive: true, force: true })
   }, 60_000)
 

@@ -1,49 +1,49 @@
-import { connectionUrl, type Environment, loadConfig, type Relation } from 'holdfast/config'
+import { connectionUrl, type Environment, loadConfig, networks, type Relation, wholeNumber } from 'holdfast/config'
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
 
-const ms = (byDefault: number, least = 1) => z.coerce.number().int().min(least).max(3_600_000).default(byDefault)
-const count = (byDefault: number) => z.coerce.number().int().min(1).max(10_000).default(byDefault)
-const networks = z.string().transform((list) => list.split(',').map((network) => network.trim()))
+const ms = (byDefault: number) => wholeNumber(1, 3_600_000).default(byDefault)
+const count = (byDefault: number) => wholeNumber(1, 10_000).default(byDefault)
 
-const settingsOf = (isProduction: boolean) =>
-  z.object({
-    NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
-    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+const Settings = z.object({
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 
-    HOST: z.string().default('127.0.0.1'),
-    PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
-    TRUSTED_PROXIES: networks.optional(),
-    KEEP_ALIVE_TIMEOUT_MS: ms(72_000),
-    BALANCER_IDLE_TIMEOUT_MS: ms(60_000),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(3000),
+  TRUSTED_PROXIES: networks().optional(),
+  KEEP_ALIVE_TIMEOUT_MS: ms(72_000),
+  BALANCER_IDLE_TIMEOUT_MS: ms(60_000),
 
-    REQUEST_TIMEOUT_MS: ms(10_000),
-    MAX_BODY_BYTES: z.coerce.number().int().min(1).max(104_857_600).default(102_400),
-    REVEAL_DEFECTS: z.stringbool().default(false),
+  REQUEST_TIMEOUT_MS: ms(10_000),
+  MAX_BODY_BYTES: wholeNumber(1, 104_857_600).default(102_400),
+  REVEAL_DEFECTS: z.stringbool().default(false),
 
-    DATABASE_URL: connectionUrl({ schemes: ['postgres', 'postgresql'] }).optional(),
-    DATABASE_POOL_SIZE: count(10),
-    DATABASE_STATEMENT_TIMEOUT_MS: ms(5000),
-    DATABASE_MAX_CONNECTIONS: count(100),
-    INSTANCES: count(1),
+  DATABASE_URL: connectionUrl({ schemes: ['postgres', 'postgresql'] }).optional(),
+  DATABASE_POOL_SIZE: count(10),
+  DATABASE_STATEMENT_TIMEOUT_MS: ms(5000),
+  DATABASE_MAX_CONNECTIONS: count(100),
+  INSTANCES: count(1),
 
-    // Nobody balances load to a developer's machine, so Ctrl-C need not wait.
-    DRAIN_DELAY_MS: ms(isProduction ? 5000 : 0, 0),
-    STOP_TIMEOUT_MS: ms(15_000),
-    TERMINATION_GRACE_MS: ms(30_000),
-  })
+  DRAIN_DELAY_MS: wholeNumber(0, 3_600_000).optional(),
+  STOP_TIMEOUT_MS: ms(15_000),
+  TERMINATION_GRACE_MS: ms(30_000),
+})
 
-export type Config = Readonly<z.infer<ReturnType<typeof settingsOf>>>
+export type Config = Readonly<z.infer<typeof Settings>>
 
 /** @throws {ConfigError} listing everything that is missing, wrong or contradictory */
-export const readConfig = (env: Environment = environment()): Config =>
-  loadConfig(settingsOf(env['NODE_ENV'] === 'production'), { env, relations })
+export const readConfig = (env: Environment = environment()): Config => loadConfig(Settings, { env, relations })
 
 /** A .env file fills what the environment leaves open. Not Node's flag for it: with --watch it needs the file. */
 function environment(): Environment {
   if (existsSync('.env')) process.loadEnvFile('.env')
   return process.env
 }
+
+/** Nobody balances load to a developer's machine, so Ctrl-C need not wait there. */
+export const drainDelayMs = (config: Config): number =>
+  config.DRAIN_DELAY_MS ?? (config.NODE_ENV === 'production' ? 5000 : 0)
 
 // What has to be added to the stop: disposing, flushing the log, a margin.
 const afterStopMs = 7000
@@ -70,7 +70,7 @@ const relations = (config: Config): readonly Relation[] => [
     message: 'KEEP_ALIVE_TIMEOUT_MS must exceed BALANCER_IDLE_TIMEOUT_MS, or the balancer writes to closed connections',
   },
   {
-    holds: config.DRAIN_DELAY_MS + config.STOP_TIMEOUT_MS + afterStopMs < config.TERMINATION_GRACE_MS,
+    holds: drainDelayMs(config) + config.STOP_TIMEOUT_MS + afterStopMs < config.TERMINATION_GRACE_MS,
     message: `DRAIN_DELAY_MS + STOP_TIMEOUT_MS + ${afterStopMs} must stay below TERMINATION_GRACE_MS, or the process is killed mid-stop`,
   },
 ]

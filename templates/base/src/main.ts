@@ -1,6 +1,6 @@
 import { runService } from 'holdfast/lifecycle'
 import { createApp } from './app.ts'
-import { readConfig } from './config.ts'
+import { drainDelayMs, readConfig } from './config.ts'
 import { createServiceLogger } from './platform/logger.ts'
 
 await runService(() => {
@@ -8,7 +8,7 @@ await runService(() => {
   const logger = createServiceLogger(config)
   return {
     logger,
-    drainDelayMs: config.DRAIN_DELAY_MS,
+    drainDelayMs: drainDelayMs(config),
     stopTimeoutMs: config.STOP_TIMEOUT_MS,
     start: async ({ signal, state, use, serve }) => {
       const app = use(await createApp(config, { logger, signal, state }), (built) => built.dispose(), 'app')

@@ -1,6 +1,6 @@
 /**
- * The settings are wrong. `message` lists every problem, one per line, in words for the person who deploys; neither it
- * nor any property holds a value that was set.
+ * The settings are wrong. `message` lists every problem, one per line, in words for the person who deploys. Our own
+ * words never show a value that was set; where a rule of yours quotes one of 16 characters or more, it is masked.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'

@@ -49,7 +49,7 @@ export interface RunServiceSeams {
  *     drainDelayMs: config.DRAIN_DELAY_MS,
  *     start: async ({ signal, use, serve }) => {
  *       const services = use(await container.start({ signal }), (all) => all.dispose(), 'services')
- *       serve(await listen(createApp(services), config.PORT))
+ *       serve(await listen(createServer(createApp(services)), { port: config.PORT }))
  *     },
  *   }
  * })
