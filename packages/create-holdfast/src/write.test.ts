@@ -139,6 +139,13 @@ describe('given a write that does not come to its end', () => {
     expect(readdirSync(parent)).toEqual([])
   })
 
+  test('when folders were made on the way to it and packing fails, these are gone too', async () => {
+    const directory = join(parent, 'a/b/shop')
+    const pack = () => Promise.reject(new Error('no tarball'))
+    await expect(write({ directory, files: [...files, tarball], pack })).rejects.toThrow('no tarball')
+    expect(readdirSync(parent)).toEqual([])
+  })
+
   test('when it is interrupted after the last file, nothing is left', async () => {
     const abort = new AbortController()
     const pack = async (): Promise<void> => abort.abort()

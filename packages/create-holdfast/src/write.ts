@@ -21,7 +21,7 @@ export interface WriteOptions {
  */
 export async function writeService({ directory, files, pack, signal }: WriteOptions): Promise<void> {
   const place = assertFree(directory)
-  await mkdir(dirname(place), { recursive: true }).catch((cause) => refuse(place, cause))
+  const firstMade = await mkdir(dirname(place), { recursive: true }).catch((cause) => refuse(place, cause))
   await sweep(place)
   const staging = await mkdtemp(`${stagingPrefix(place)}${process.pid}-`).catch((cause) => refuse(place, cause))
   try {
@@ -38,9 +38,20 @@ export async function writeService({ directory, files, pack, signal }: WriteOpti
     await takePlace(staging, place)
   } catch (error) {
     await rm(staging, { recursive: true, force: true })
+    if (firstMade !== undefined) await removeEmpty(dirname(place), firstMade)
     if (signal.aborted) throw interrupted()
     throw error instanceof Refusal ? error : refusal(place, error)
   }
+}
+
+/** Takes back the folders that were made on the way, as far as nothing else came into them meanwhile. */
+async function removeEmpty(folder: string, upTo: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch {
+    return
+  }
+  if (folder !== upTo) await removeEmpty(dirname(folder), upTo)
 }
 
 const stagingPrefix = (place: string): string => join(dirname(place), `.${basename(place)}.unfinished-`)
