@@ -24,7 +24,7 @@ let running: Demo[] = []
 afterEach(async () => {
   for (const { child } of running) if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
   for (const { output } of running)
-    for (const [, folder] of output().matchAll(/^ +data: "(.+)"$/gm)) dataFolders.add(String(folder))
+    for (const [, folder] of output().matchAll(/"data":"([^"]+)"/g)) dataFolders.add(String(folder))
   running = []
 })
 
