@@ -22,7 +22,8 @@ export function writeReply(request: IncomingMessage, response: ServerResponse, r
   const body = request.method === 'HEAD' ? undefined : reply.body
   if (!reply.closes && !leavesBodyUnread(request)) {
     response.writeHead(reply.status, reply.headers)
-    response.end(body)
+    if (body === undefined) response.end()
+    else response.end(body, isAscii(body) ? 'latin1' : 'utf8')
     destroyWhenStalled(response)
     return
   }
@@ -30,6 +31,9 @@ export function writeReply(request: IncomingMessage, response: ServerResponse, r
   response.writeHead(reply.status, reply.headers)
   endAfterLingering(request, response, body)
 }
+
+/** ASCII is the same in both encodings, and as latin1 it leaves as it lies in memory. */
+const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length
 
 /** A client that reads nothing of its reply is not waited for without end; node:http itself would. */
 function destroyWhenStalled(response: ServerResponse): void {
