@@ -13,7 +13,8 @@ import * as onFastify from '../../src/edges/fastify/parts.ts'
 import { fallback as fastifyFallback, routes as fastifyRoutes } from '../../src/edges/fastify/routes.ts'
 import { listen } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
-import type { LogFields, Logger, LogMethod } from '../../src/foundation/logger.ts'
+import type { Logger } from '../../src/foundation/logger.ts'
+import { createCapturingLogger, type LogLine } from '../capturing-logger.ts'
 import type { RunningEdge } from '../edges.ts'
 
 // The same two apps on both frameworks, written the way each is written natively: one that adopted single parts, and
@@ -21,26 +22,12 @@ import type { RunningEdge } from '../edges.ts'
 
 export interface Log {
   readonly logger: Logger
-  readonly records: { readonly level: string; readonly message: string; readonly fields: LogFields }[]
+  readonly records: LogLine[]
 }
 
 export function createLog(): Log {
-  const records: Log['records'] = []
-  const keep =
-    (level: string): LogMethod =>
-    (fields, message) =>
-      void records.push({ level, message, fields })
-  const logger: Logger = {
-    trace: keep('trace'),
-    debug: keep('debug'),
-    info: keep('info'),
-    warn: keep('warn'),
-    error: keep('error'),
-    fatal: keep('fatal'),
-    child: () => logger,
-    flush: () => Promise.resolve(),
-  }
-  return { logger, records }
+  const logger = createCapturingLogger()
+  return { logger, records: logger.lines }
 }
 
 const Order = z.object({ name: z.string().max(20), quantity: z.int().min(1) })

@@ -7,28 +7,16 @@ import { createHttp } from '../../src/adapters/zod/create-http.ts'
 import { signedIn } from '../../src/core/auth/access.ts'
 import { ok } from '../../src/core/http/reply.ts'
 import { get, post } from '../../src/core/http/route.ts'
-import type { LogFields, Logger, LogMethod } from '../../src/foundation/logger.ts'
+import type { LogFields } from '../../src/foundation/logger.ts'
+import { createCapturingLogger } from '../capturing-logger.ts'
 import { edges, type RunningEdge } from '../edges.ts'
 import type { Condition } from '../fuzz/service.child.ts'
 import { Dial, pause } from './dial.ts'
 
 const limits = { headersTimeoutMs: 300, requestTimeoutMs: 450, keepAliveTimeoutMs: 200, stallTimeoutMs: 300 }
 
-const records: { level: string; fields: LogFields }[] = []
-const keep =
-  (level: string): LogMethod =>
-  (fields) =>
-    void records.push({ level, fields })
-const logger: Logger = {
-  trace: keep('trace'),
-  debug: keep('debug'),
-  info: keep('info'),
-  warn: keep('warn'),
-  error: keep('error'),
-  fatal: keep('fatal'),
-  child: () => logger,
-  flush: () => Promise.resolve(),
-}
+const logger = createCapturingLogger()
+const records = logger.lines
 const troubles = (): readonly unknown[] => records.filter(({ level }) => level === 'error' || level === 'fatal')
 const lines = (): readonly LogFields[] => records.map(({ fields }) => fields).filter((fields) => 'ms' in fields)
 
