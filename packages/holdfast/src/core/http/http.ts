@@ -151,8 +151,7 @@ class CompiledHttp implements Http {
       try {
         assertFraming(raw)
         if (raw.target.length > this.#maxTargetLength) throw targetTooLong(this.#maxTargetLength)
-        const reply = found === undefined ? this.#answerAnything(call) : found.run(call, found.values, found.search)
-        return reply instanceof Promise ? reply.catch((thrown: unknown) => refuse(call, thrown, this.#settings)) : reply
+        return found === undefined ? this.#answerAnything(call) : found.run(call, found.values, found.search)
       } catch (thrown) {
         return refuse(call, thrown, this.#settings)
       }

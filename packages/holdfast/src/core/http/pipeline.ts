@@ -94,6 +94,7 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
       const reply = isThenable(admitted)
         ? admitted.then(() => serve(call, values, search))
         : serve(call, values, search)
+      // `resolve`, because a thenable of somebody else's making may throw, call back twice or give nothing back.
       const written = isThenable(reply) ? Promise.resolve(reply).then(write) : write(reply)
       return isThenable(written) ? awaitReply(call, written, settings) : toWire(call, written, settings)
     } catch (thrown) {
@@ -121,24 +122,26 @@ function toRecord(names: readonly string[], values: readonly string[]): Record<s
 
 /** A route without a `body` schema takes none: bytes that nobody reads are how one request hides in another. */
 function refuseBody(call: ActiveCall): void {
-  const { headers } = call.raw
-  const length = headers['content-length']
-  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return
+  if (!announcesBody(call)) return
   throw withoutStack(() => new ValidationError('This takes no body; send none.', { code: 'request.unexpected_body' }))
 }
 
 /** An empty body of no type is judged as a missing body and not as one of a wrong type. */
 function withBodyType(call: ActiveCall): ActiveCall['raw']['headers'] {
   const { headers } = call.raw
-  const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0'
-  return isEmpty && headers['content-type'] === undefined ? { 'content-type': 'application/json' } : headers
+  const isNothing = !announcesBody(call) && headers['content-type'] === undefined
+  return isNothing ? { 'content-type': 'application/json' } : headers
+}
+
+function announcesBody({ raw: { headers } }: ActiveCall): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 /** Waits for a reply until the deadline. Whatever comes later is logged and answers nobody. */
 function awaitReply(call: ActiveCall, written: Promise<Written>, settings: PipelineSettings): Promise<WireReply> {
   return new Promise((resolve) => {
     let isOver = false
-    const finish = (outcome: () => WireReply | Promise<WireReply>): void => {
+    const finish = (outcome: () => WireReply): void => {
       if (isOver) return
       isOver = true
       timer.cancel()
@@ -149,7 +152,6 @@ function awaitReply(call: ActiveCall, written: Promise<Written>, settings: Pipel
       call.abort(error)
       finish(() => refuse(call, error, settings))
     })
-    // A thenable of somebody else's making may throw, call back twice or give nothing back.
     written.then(
       (settled) => finish(() => letOut(call, settled, settings)),
       (thrown: unknown) => (isOver ? logLate(call, thrown, settings) : finish(() => refuse(call, thrown, settings))),
@@ -159,7 +161,7 @@ function awaitReply(call: ActiveCall, written: Promise<Written>, settings: Pipel
 
 function logLate(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings): void {
   // The usual reason is that the deadline itself stopped the work.
-  if (thrown === call.signal.reason) return
+  if (call.isAbortReason(thrown)) return
   logger.warn({ err: thrown, requestId: call.requestId, route: call.route }, 'a handler failed after its deadline')
 }
 

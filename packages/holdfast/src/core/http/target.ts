@@ -8,15 +8,23 @@ export interface Target {
   readonly search: string
 }
 
-const originForm = /^https?:\/\/[^/?#]*/i
+const origin = /^https?:\/\/[^/?#]*/i
 
-/** Cuts a request target as it came on the wire. Absolute form is accepted, as RFC 9112 section 3.2.2 demands. */
+/**
+ * A target as a path, whatever form it came in. Absolute form has to be accepted (RFC 9112, section 3.2.2); the `*` of
+ * OPTIONS is no path and stays.
+ */
+export function toOriginForm(target: string): string {
+  if (target.charCodeAt(0) === slash || target === '*') return target
+  const path = target.replace(origin, '')
+  return path.charCodeAt(0) === slash ? path : `/${path}`
+}
+
+/** Cuts a request target as it came on the wire. */
 export function splitTarget(target: string): Target {
-  const local = target.charCodeAt(0) === slash ? target : target.replace(originForm, '')
+  const local = toOriginForm(target)
   const mark = local.indexOf('?')
-  return mark < 0
-    ? { path: local || '/', search: '' }
-    : { path: local.slice(0, mark) || '/', search: local.slice(mark + 1) }
+  return mark < 0 ? { path: local, search: '' } : { path: local.slice(0, mark), search: local.slice(mark + 1) }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Drainable } from '../../core/lifecycle/lifecycle.ts'
 import { replyInFlight } from './reply-in-flight.ts'
@@ -20,6 +20,7 @@ export interface ListeningServer extends Drainable {
 const sweepMs = 25
 // A head that has begun to arrive may still become a request; one that dribbles is not waited for.
 const unfinishedHeadMs = 1000
+// A connection that said nothing may have its request in the kernel's buffer still.
 const silentMs = 100
 
 /**
@@ -41,15 +42,14 @@ export async function listen(server: Server, { port, host = '127.0.0.1' }: Liste
     server,
     url: `http://${name}:${address.port}`,
     beginDrain() {
-      const closeAfter = (_request: unknown, response: { setHeader(name: string, value: string): unknown }): void => {
-        response.setHeader('connection', 'close')
-      }
+      const closeAfter = (reply: ServerResponse): unknown => reply.setHeader('connection', 'close')
       for (const socket of sockets) {
         const reply = replyInFlight(socket)
-        if (reply?.headersSent === false) reply.setHeader('connection', 'close')
+        if (reply?.headersSent === false) closeAfter(reply)
       }
-      server.prependListener('request', closeAfter)
-      server.prependListener('checkContinue', closeAfter)
+      for (const event of ['request', 'checkContinue'] as const) {
+        server.prependListener(event, (_request, reply) => closeAfter(reply))
+      }
     },
     stop: () => stop(server, sockets),
     destroy() {
@@ -85,11 +85,10 @@ function stop(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
     // Node closes the connections that are idle when it stops accepting, and forgets those that become idle later.
     const sweep = (): void => {
       server.closeIdleConnections()
-      const waitsForHeads = performance.now() - startedAt < unfinishedHeadMs
+      const elapsedMs = performance.now() - startedAt
       for (const socket of sockets) {
-        const carriesNothing = replyInFlight(socket) === undefined
-        const isSilent = socket.bytesRead === 0 && performance.now() - startedAt >= silentMs
-        if (carriesNothing && (isSilent || !waitsForHeads)) socket.destroy()
+        const patienceMs = socket.bytesRead === 0 ? silentMs : unfinishedHeadMs
+        if (elapsedMs >= patienceMs && replyInFlight(socket) === undefined) socket.destroy()
       }
     }
     const timer = setInterval(sweep, sweepMs)

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { assertBound } from '../../core/http/route.ts'
+import { toOriginForm } from '../../core/http/target.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
 import { keepStallTimeout } from './request-notes.ts'
 import { answerExpectation, answerUnparsed } from './unparsed.ts'
@@ -53,6 +54,7 @@ export function createServer(listener: RequestListener, limits: ServerLimits = {
   })
   const logger = limits.logger ?? silentLogger
   const serve: RequestListener = (request, response) => {
+    // Frameworks disagree about targets in absolute form, and Express answers by itself those it can't parse.
     request.url = toOriginForm(request.url ?? '/')
     keepStallTimeout(response, stallTimeoutMs)
     listener(request, response)
@@ -64,14 +66,4 @@ export function createServer(listener: RequestListener, limits: ServerLimits = {
   server.on('connect', (_request: IncomingMessage, socket: Socket) => answerUnparsed(socket, 'connect', logger))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerUnparsed(socket, error.code, logger))
   return server
-}
-
-/**
- * Frameworks disagree about targets in absolute form (RFC 9112, section 3.2.2): some cut the origin off, some look for
- * a path of that name, Express gives up on those it can't parse and answers by itself. They get to see paths only.
- */
-function toOriginForm(target: string): string {
-  if (target.startsWith('/') || target === '*') return target
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
-  return path.startsWith('/') ? path : `/${path}`
 }
