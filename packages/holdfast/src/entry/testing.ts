@@ -1,4 +1,5 @@
 export { createManualClock, type ManualClock } from '../testing/manual-clock.ts'
+export { createRecordingLogger, type LogLine, type RecordingLogger } from '../testing/recording-logger.ts'
 export { compareExchanges, type Probe, runProbe } from '../testing/conformance/probe.ts'
 export { conformanceProbes } from '../testing/conformance/probes.ts'
 export type { ConformanceTarget } from '../testing/conformance/target.ts'

@@ -7,11 +7,11 @@ import { accepted, created, empty, noContent, ok, page, pageOf } from '../../src
 import { get, post, type Route } from '../../src/core/http/route.ts'
 import { NotFoundError, ServiceUnavailableError, UnauthorizedError } from '../../src/foundation/errors.ts'
 import { createManualClock } from '../../src/testing/manual-clock.ts'
-import { createCapturingLogger } from '../capturing-logger.ts'
+import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
 import { edges, type RunningEdge } from '../edges.ts'
 
 const Thing = z.object({ id: z.int(), name: z.string() })
-const logger = createCapturingLogger()
+const logger = createRecordingLogger()
 const seen: string[] = []
 
 const table: readonly Route[] = [

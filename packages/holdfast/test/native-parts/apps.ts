@@ -14,7 +14,7 @@ import { fallback as fastifyFallback, routes as fastifyRoutes } from '../../src/
 import { listen } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
 import type { Logger } from '../../src/foundation/logger.ts'
-import { createCapturingLogger, type LogLine } from '../capturing-logger.ts'
+import { createRecordingLogger, type LogLine } from '../../src/testing/recording-logger.ts'
 import type { RunningEdge } from '../edges.ts'
 
 // The same two apps on both frameworks, written the way each is written natively: one that adopted single parts, and
@@ -26,7 +26,7 @@ export interface Log {
 }
 
 export function createLog(): Log {
-  const logger = createCapturingLogger()
+  const logger = createRecordingLogger()
   return { logger, records: logger.lines }
 }
 

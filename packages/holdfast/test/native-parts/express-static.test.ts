@@ -6,9 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { errorHandler, requestLog } from '../../src/edges/express/parts.ts'
 import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
-import { createCapturingLogger } from '../capturing-logger.ts'
+import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
 
-const logger = createCapturingLogger()
+const logger = createRecordingLogger()
 let folder: string
 let running: ListeningServer
 beforeAll(async () => {

@@ -8,14 +8,14 @@ import { signedIn } from '../../src/core/auth/access.ts'
 import { ok } from '../../src/core/http/reply.ts'
 import { get, post } from '../../src/core/http/route.ts'
 import type { LogFields } from '../../src/foundation/logger.ts'
-import { createCapturingLogger } from '../capturing-logger.ts'
+import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
 import { edges, type RunningEdge } from '../edges.ts'
 import type { Condition } from '../fuzz/service.child.ts'
 import { Dial, pause } from './dial.ts'
 
 const limits = { headersTimeoutMs: 300, requestTimeoutMs: 450, keepAliveTimeoutMs: 200, stallTimeoutMs: 300 }
 
-const logger = createCapturingLogger()
+const logger = createRecordingLogger()
 const records = logger.lines
 const troubles = (): readonly unknown[] => records.filter(({ level }) => level === 'error' || level === 'fatal')
 const lines = (): readonly LogFields[] => records.map(({ fields }) => fields).filter((fields) => 'ms' in fields)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createManualClock } from '../../testing/manual-clock.ts'
 import { createHealth, type HealthCheck } from './health.ts'
 import type { LifecycleState } from './lifecycle.ts'
-import { createRecordingLogger } from './recording.test.support.ts'
+import { createRecordingLogger } from '../../testing/recording-logger.ts'
 
 const bench = (checks: Record<string, HealthCheck>) => {
   const clock = createManualClock()

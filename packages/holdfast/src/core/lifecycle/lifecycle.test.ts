@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Logger } from '../../foundation/logger.ts'
 import { createManualClock, type ManualClock } from '../../testing/manual-clock.ts'
 import { createLifecycle, type Drainable, type Lifecycle, type LifecycleOptions } from './lifecycle.ts'
-import { createRecordingLogger, type RecordingLogger } from './recording.test.support.ts'
+import { createRecordingLogger, type RecordingLogger } from '../../testing/recording-logger.ts'
 
 interface Bench {
   readonly clock: ManualClock

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Clock } from '../../foundation/clock.ts'
 import { createManualClock } from '../../testing/manual-clock.ts'
-import { createRecordingLogger } from './recording.test.support.ts'
+import { createRecordingLogger } from '../../testing/recording-logger.ts'
 import { runService, type ServiceOptions } from './run-service.ts'
 import type { ProcessPort, StopSignal } from './signals.ts'
 

@@ -1,4 +1,4 @@
-import type { LogFields, Logger, LogMethod } from '../src/foundation/logger.ts'
+import type { LogFields, Logger, LogMethod } from '../foundation/logger.ts'
 
 export interface LogLine {
   readonly level: string
@@ -6,8 +6,17 @@ export interface LogLine {
   readonly message: string
 }
 
-/** A logger that keeps what it was told. */
-export function createCapturingLogger(): Logger & { readonly lines: LogLine[] } {
+export interface RecordingLogger extends Logger {
+  /** What it was told, with the fields of the children it was told through. */
+  readonly lines: LogLine[]
+}
+
+/**
+ * A logger that keeps its lines instead of writing them, for tests that look at what was said.
+ *
+ * @param flush - stands in for the way out. Default: at once
+ */
+export function createRecordingLogger(flush: () => Promise<void> = () => Promise.resolve()): RecordingLogger {
   const lines: LogLine[] = []
   const make = (bound: LogFields): Logger => {
     const at =
@@ -22,7 +31,7 @@ export function createCapturingLogger(): Logger & { readonly lines: LogLine[] } 
       error: at('error'),
       fatal: at('fatal'),
       child: (fields) => make({ ...bound, ...fields }),
-      flush: () => Promise.resolve(),
+      flush,
     }
   }
   return Object.assign(make({}), { lines })
