@@ -1,0 +1,1 @@
+export type { PasswordHasher } from '../core/auth/password-hasher.ts'

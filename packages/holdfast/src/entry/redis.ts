@@ -1,0 +1,1 @@
+export type { Redis, RedisOptions, RedisScript } from '../adapters/redis/redis.ts'
