@@ -5,6 +5,10 @@ export interface Principal {
   readonly roles: readonly string[]
   /** What it may do, as `area:action`: `orders:write`. */
   readonly permissions: readonly string[]
+  /** The session whose token was shown, for those that people signed in to. */
+  readonly sessionId?: string | undefined
+  /** The API key that was shown, for machines. */
+  readonly keyId?: string | undefined
 }
 
 /** The parts of a request that may prove who is calling. */
