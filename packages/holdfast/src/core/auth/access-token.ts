@@ -20,11 +20,19 @@ export interface IssuedToken {
   readonly expiresInSeconds: number
 }
 
+export interface IssueOptions {
+  /**
+   * Milliseconds since 1970. The moment before the grant's rights were read, so that a change of rights during the
+   * sign-in makes this token stale. Default: the time of the tokens' clock.
+   */
+  readonly issuedAt?: number | undefined
+}
+
 /** Issues and verifies the access tokens of this service. `holdfast/auth` fills it with jose. */
 export interface AccessTokens {
   /** How long one lives. */
   readonly lifetimeSeconds: number
-  issue(grant: AccessGrant): Promise<IssuedToken>
+  issue(grant: AccessGrant, options?: IssueOptions): Promise<IssuedToken>
   /**
    * Without a promise for a token that was verified lately.
    *
