@@ -1,6 +1,11 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
-import type { Account } from './account.ts'
+
+/** A user of this machine, by number. */
+export interface GuardedAccount {
+  readonly uid: number
+  readonly gid: number
+}
 
 export interface GuardedOptions {
   readonly command: string
@@ -8,7 +13,7 @@ export interface GuardedOptions {
   /** All the environment the process gets. */
   readonly env: NodeJS.ProcessEnv
   /** Who runs it. Default: whoever runs this process */
-  readonly account: Account | undefined
+  readonly account: GuardedAccount | undefined
   /** Signal that makes it end in order. */
   readonly stopSignal: NodeJS.Signals
   /** Absolute path of the folder it works in. */
