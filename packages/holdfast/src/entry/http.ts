@@ -9,7 +9,10 @@ export {
   type ResolveClient,
   type Topology,
 } from '../core/http/client-address.ts'
+export type { CorsOptions } from '../core/http/cors.ts'
 export type { RouteExplanation, StageExplanation } from '../core/http/explain.ts'
+export type { HeaderPolicies } from '../core/http/header-blocks.ts'
+export type { HeaderPolicy } from '../core/http/header-policy.ts'
 export type { Found, Http, HttpOptions } from '../core/http/http.ts'
 export type { HealthPort } from '../core/http/probes.ts'
 export { type Problem, type ProblemContext, toProblem, type Verdict } from '../core/http/problem.ts'
@@ -30,6 +33,8 @@ export {
   type ReplyHeaders,
   type ReplyShape,
   type ReplyShapes,
+  textOf,
+  type TextSchema,
 } from '../core/http/reply.ts'
 export type { ReplyFormat, Success } from '../core/http/reply-writer.ts'
 export {

@@ -375,6 +375,7 @@ describe('given a route', () => {
       'request id',
       'deadline',
       'headers',
+      'cors',
       'authenticate',
       'access',
       'body',

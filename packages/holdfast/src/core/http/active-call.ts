@@ -3,7 +3,9 @@ import { AppError, GatewayTimeoutError, withoutStack } from '../../foundation/er
 import type { Logger } from '../../foundation/logger.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
+import type { LimitGate } from '../rate-limit/limiter.ts'
 import type { ClientAddress, ResolveClient } from './client-address.ts'
+import type { HeaderBlocks } from './header-blocks.ts'
 import type { RawCall } from './raw-call.ts'
 import { childTraceparent, chooseRequestId, parseTraceparent, type Trace } from './request-id.ts'
 
@@ -25,6 +27,13 @@ export class ActiveCall implements RequestContext {
   params: unknown = undefined
   query: unknown = undefined
   body: unknown = undefined
+  cookies: unknown = undefined
+  /** The headers of its reply; of the service, until a route says otherwise. */
+  blocks: HeaderBlocks | undefined = undefined
+  /** Members of the `RateLimit-Policy` and `RateLimit` fields, of the gates that were passed so far. */
+  limitPolicy: string | undefined = undefined
+  limitState: string | undefined = undefined
+  #unsettled: { readonly gate: LimitGate; readonly subject: string }[] | undefined = undefined
   readonly #clock: Clock
   readonly #rootLogger: Logger
   #logger: Logger | undefined = undefined
@@ -39,6 +48,35 @@ export class ActiveCall implements RequestContext {
     this.startedAt = clock.elapsed()
     this.#clock = clock
     this.#rootLogger = rootLogger
+  }
+
+  /** Whether it came over TLS, to us or to a trusted proxy that says so. */
+  get isSecure(): boolean {
+    if (this.raw.isEncrypted) return true
+    if (!this.client.isFromTrustedPeer) return false
+    const scheme = this.raw.headers['x-forwarded-proto']
+    return typeof scheme === 'string' && /^https(\s*,|$)/i.test(scheme)
+  }
+
+  get origin(): string | undefined {
+    const { origin } = this.raw.headers
+    return typeof origin === 'string' ? origin : undefined
+  }
+
+  noteLimit(policy: string, state: string): void {
+    this.limitPolicy = this.limitPolicy === undefined ? policy : `${this.limitPolicy}, ${policy}`
+    this.limitState = this.limitState === undefined ? state : `${this.limitState}, ${state}`
+  }
+
+  /** Remembers a gate that wants to know how the call ended. */
+  noteUnsettled(gate: LimitGate, subject: string): void {
+    ;(this.#unsettled ??= []).push({ gate, subject })
+  }
+
+  settleLimits(status: number): void {
+    if (this.#unsettled === undefined) return
+    for (const { gate, subject } of this.#unsettled) gate.settle(subject, status)
+    this.#unsettled = undefined
   }
 
   get logger(): Logger {

@@ -1,3 +1,5 @@
+import type { LimitGate } from '../rate-limit/limiter.ts'
+import { compileLimits } from './limits.ts'
 import type { PipelineSettings } from './pipeline.ts'
 import type { Route } from './route.ts'
 
@@ -14,9 +16,12 @@ export interface RouteExplanation {
 }
 
 export function explainRoute({ method, path, spec }: Route, settings: PipelineSettings): RouteExplanation {
-  const takes = (['params', 'query', 'body'] as const).filter((part) => spec[part] !== undefined)
+  const takes = (['params', 'query', 'body', 'cookies'] as const).filter((part) => spec[part] !== undefined)
   const unknownKeys = spec.unknownKeys ?? 'refuse'
   const stage = (name: string, does: string): StageExplanation => ({ stage: name, does })
+  const limits = compileLimits(settings.limiter, [spec.limit ?? []].flat())
+  const limit = (name: string, gate: LimitGate | undefined): StageExplanation[] =>
+    gate === undefined ? [] : [stage(name, gate.policy)]
   return {
     method,
     path,
@@ -25,9 +30,13 @@ export function explainRoute({ method, path, spec }: Route, settings: PipelineSe
       stage('client address', 'from the declared topology'),
       stage('request id', 'taken over from trusted peers, else new'),
       stage('deadline', `${spec.timeoutMs ?? settings.timeoutMs} ms, then 504`),
-      stage('headers', settings.headers.filter((_, at) => at % 2 === 0).join(', ')),
+      stage('headers', settings.headers.names(spec.headers ?? 'default').join(', ')),
+      stage('cors', settings.cors?.rule ?? 'no page of another origin may read'),
+      ...limit('limit by address', limits.address),
       ...(spec.access === 'public' ? [] : [stage('authenticate', 'from Authorization or Cookie')]),
       stage('access', spec.access === 'public' ? 'public' : spec.access.rule),
+      ...(spec.cookies === undefined ? [] : [stage('origin', 'cookies from foreign pages are refused')]),
+      ...(spec.access === 'public' ? [] : limit('limit by principal', limits.principal)),
       stage(
         'body',
         spec.body === undefined ? 'none is taken' : `JSON up to ${spec.maxBodyBytes ?? settings.maxBodyBytes} bytes`,
@@ -38,6 +47,7 @@ export function explainRoute({ method, path, spec }: Route, settings: PipelineSe
           ? `nothing; unknown query: ${unknownKeys}`
           : `${takes.join(', ')}; unknown keys: ${unknownKeys}`,
       ),
+      ...limits.body.flatMap(({ gate, member }) => limit(`limit by ${member}`, gate)),
       stage('handler', ''),
       stage('reply', `allow-list for ${Object.keys(spec.reply).join(', ')}`),
       stage('log', 'one line'),

@@ -3,7 +3,8 @@ export type FlatHeaders = readonly string[]
 
 /**
  * What every reply carries, written once. Closed by default: the reply is data, to be shown by nobody, cached by nobody
- * and framed by nobody.
+ * and framed by nobody. What Helmet decides for `apiHeaders` of `holdfast/headers`, as a constant, so that a reply that
+ * is made when all else failed carries it too; a test compares the two.
  */
 export const defaultHeaders: FlatHeaders = [
   ['content-security-policy', "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"],
@@ -17,13 +18,16 @@ export const defaultHeaders: FlatHeaders = [
 const name = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 // Visible ASCII, blank and tab; anything else could end the header and begin another (RFC 9110, section 5.5).
 const value = /^[\t\x20-\x7e]*$/
-// Framing, identity and hop-by-hop: a handler that sets one of these would contradict what the pipeline writes.
+// Framing, identity and hop-by-hop, and what the limiter says: a handler that sets one of these would contradict what
+// the pipeline writes.
 const reserved = new Set([
   'connection',
   'content-length',
   'content-type',
   'date',
   'keep-alive',
+  'ratelimit',
+  'ratelimit-policy',
   'trailer',
   'transfer-encoding',
   'upgrade',
@@ -31,16 +35,21 @@ const reserved = new Set([
 ])
 
 /**
- * The block with a handler's headers in it; its own win over the block's.
+ * The block with a handler's headers in it; its own win over the block's, except for `vary`, where both hold.
  * @throws {TypeError} for a name or value that can't stand on the wire, or a name the pipeline owns. A defect.
  */
 export function withReplyHeaders(block: FlatHeaders, extra: Readonly<Record<string, string>>): string[] {
-  const added = Object.entries(extra).map(([key, text]) => [key.toLowerCase(), text] as const)
-  for (const [key, text] of added) assertHeader(key, text)
-  const names = new Set(added.map(([key]) => key))
+  const added = new Map<string, string>()
+  for (const [key, text] of Object.entries(extra)) {
+    assertHeader(key.toLowerCase(), text)
+    added.set(key.toLowerCase(), text)
+  }
   const kept: string[] = []
   for (let at = 0; at < block.length; at += 2) {
-    if (!names.has(block[at] as string)) kept.push(block[at] as string, block[at + 1] as string)
+    const [key, text] = [block[at] as string, block[at + 1] as string]
+    const own = added.get(key)
+    if (own === undefined) kept.push(key, text)
+    else if (key === 'vary') added.set(key, `${text}, ${own}`)
   }
   for (const [key, text] of added) kept.push(key, text)
   return kept
@@ -48,7 +57,9 @@ export function withReplyHeaders(block: FlatHeaders, extra: Readonly<Record<stri
 
 /** @throws {TypeError} */
 export function assertHeader(key: string, text: string): void {
-  if (reserved.has(key)) throw new TypeError(`Header ${key} belongs to the pipeline; a handler can't set it`)
+  if (reserved.has(key) || key.startsWith('access-control-')) {
+    throw new TypeError(`Header ${key} belongs to the pipeline; a handler can't set it`)
+  }
   if (!name.test(key))
     throw new TypeError(`Header name ${JSON.stringify(key)} has characters that no header name may have`)
   if (typeof text !== 'string' || !value.test(text)) {

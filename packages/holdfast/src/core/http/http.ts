@@ -2,14 +2,27 @@ import { type Clock, systemClock } from '../../foundation/clock.ts'
 import { AppError, NotFoundError, withoutStack } from '../../foundation/errors.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
 import type { Authenticate } from '../auth/principal.ts'
+import type { Limiter } from '../rate-limit/limiter.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { type ActiveCall, createOpenCall, type OpenCall } from './active-call.ts'
 import { createClientResolver, type Topology } from './client-address.ts'
 import { explainRoute, type RouteExplanation } from './explain.ts'
 import { assertFraming } from './framing.ts'
-import { assertHeader, defaultHeaders } from './header-block.ts'
-import { compileRoute, lastResort, methodNotAllowed, type PipelineSettings, refuse, type RunRoute } from './pipeline.ts'
-import { type HealthPort, probeRoutes } from './probes.ts'
+import type { FlatHeaders } from './header-block.ts'
+import { compileCookieTrust } from './cookies.ts'
+import { compileCors, type Cors, type CorsOptions } from './cors.ts'
+import { HeaderBook, type HeaderPolicies } from './header-blocks.ts'
+import { compileLimits, passGate, type RouteLimits } from './limits.ts'
+import {
+  compileRoute,
+  lastResort,
+  methodNotAllowed,
+  type PipelineSettings,
+  pushCallHeaders,
+  refuse,
+  type RunRoute,
+} from './pipeline.ts'
+import { type HealthPort, type ProbeRoute, probeRoutes } from './probes.ts'
 import type { RawCall, WireReply } from './raw-call.ts'
 import type { ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
@@ -26,6 +39,12 @@ export interface HttpOptions {
   readonly topology?: Topology
   /** Bits of an IPv6 address that stand for one client, 32–128. Default 64. */
   readonly ipv6PrefixBits?: number
+  /** Headers of every reply: one policy, or several that routes choose from. Default: strict, for data. */
+  readonly headers?: HeaderPolicies
+  /** Which pages of other origins may read replies. Default: none. */
+  readonly cors?: CorsOptions
+  /** How often things may be done. Default: without limits. */
+  readonly limiter?: Limiter
   /** Who calls. Mandatory as soon as one route is not public. */
   readonly authenticate?: Authenticate
   /** Milliseconds a call may take, 1–3 600 000. Default 10 000. */
@@ -36,8 +55,6 @@ export interface HttpOptions {
   readonly maxJsonDepth?: number
   /** Longest request target in characters, 1–65 536. Default 8192. */
   readonly maxTargetLength?: number
-  /** Headers of every reply, instead of the strict default. */
-  readonly headers?: Readonly<Record<string, string>>
   /** The envelope of successes, instead of `{ data, meta? }`. */
   readonly format?: ReplyFormat
   /** Serves `/livez` and `/readyz`, beside the pipeline and the log. */
@@ -93,15 +110,19 @@ class CompiledHttp implements Http {
   readonly #router = new Router<RunRoute>()
   readonly #settings: PipelineSettings
   readonly #open: OpenCall
+  readonly #cors: Cors | undefined
+  readonly #limits: RouteLimits
   readonly #maxTargetLength: number
 
   constructor(table: readonly Route[], options: HttpOptions & { readonly prepareSchema: PrepareSchema }) {
-    this.#settings = toSettings(options)
+    this.#cors = options.cors && compileCors(options.cors)
+    this.#settings = toSettings(options, this.#cors)
+    this.#limits = compileLimits(options.limiter, [])
     this.#maxTargetLength = options.maxTargetLength ?? 8192
     assertBound('createHttp', 'maxTargetLength', this.#maxTargetLength, 65_536)
-    const { clock, logger, headers } = this.#settings
+    const { clock, logger, blocks } = this.#settings
     this.#open = createOpenCall(createClientResolver({ ...options, logger }), clock, logger)
-    const probes = options.health === undefined ? [] : probeRoutes(options.health, headers)
+    const probes = options.health === undefined ? [] : probeRoutes(options.health, blocks)
     for (const { path, run } of probes) this.#add('GET', path, this.#guarded(run))
     this.#table = table
     for (const route of table) this.#register(route)
@@ -115,7 +136,17 @@ class CompiledHttp implements Http {
         `Route ${method} ${path} is not public, but \`authenticate\` is missing; nobody could call it`,
       )
     }
-    this.#add(method, path, compileRoute(route, this.#settings))
+    this.#add(method, path, this.#compile(route))
+  }
+
+  #compile(route: Route): RunRoute {
+    try {
+      return compileRoute(route, this.#settings)
+    } catch (thrown) {
+      throw thrown instanceof TypeError
+        ? new TypeError(`Route ${route.method} ${route.path}: ${thrown.message}`)
+        : thrown
+    }
   }
 
   #add(method: Method, path: string, run: RunRoute): void {
@@ -123,8 +154,8 @@ class CompiledHttp implements Http {
     this.routes.push({ method, path })
   }
 
-  #guarded(run: () => Promise<WireReply>): RunRoute {
-    return (call) => run().catch((thrown: unknown) => refuse(call, thrown, this.#settings))
+  #guarded(run: ProbeRoute['run']): RunRoute {
+    return (call) => run(call).catch((thrown: unknown) => refuse(call, thrown, this.#settings))
   }
 
   find(method: string, target: string): Found | undefined {
@@ -162,13 +193,41 @@ class CompiledHttp implements Http {
 
   #answerAnything(call: ActiveCall): WireReply | Promise<WireReply> {
     const { method, target } = call.raw
-    if (target === '*' && method === 'OPTIONS')
-      return this.#noContent(call, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
-    const { path, search } = splitTarget(target)
-    const match = this.#match(path)
+    if (method === 'OPTIONS' && this.#cors !== undefined) {
+      const preflight = this.#preflight(call, this.#cors)
+      if (preflight !== undefined) return preflight
+    }
+    const found = this.find(method, target)
+    if (found !== undefined) return found.run(call, found.values, found.search)
+    const passed = this.#limits.address && passGate(call, this.#limits.address, call.client.key)
+    return passed instanceof Promise
+      ? passed.then(() => this.#answerBeside(call)).catch((thrown: unknown) => refuse(call, thrown, this.#settings))
+      : this.#answerBeside(call)
+  }
+
+  /** The answer to a browser that asks before it sends. Nothing is counted and nothing else is looked at. */
+  #preflight(call: ActiveCall, cors: Cors): WireReply | undefined {
+    const { origin } = call
+    if (origin === undefined || call.raw.headers['access-control-request-method'] === undefined) return undefined
+    const allow = this.#allowOf(call.raw.target) ?? everyMethod
+    return this.#noContent(call, allow, cors.preflight(origin, allow))
+  }
+
+  #allowOf(target: string): string | undefined {
+    try {
+      return this.#match(splitTarget(target).path)?.entry.allow
+    } catch {
+      // What is wrong with the path is told to the call itself.
+      return undefined
+    }
+  }
+
+  /** @throws {AppError} for what has no route */
+  #answerBeside(call: ActiveCall): WireReply {
+    const { method, target } = call.raw
+    if (target === '*' && method === 'OPTIONS') return this.#noContent(call, everyMethod)
+    const match = this.#match(splitTarget(target).path)
     if (match === undefined) throw nothingHere()
-    const run = match.entry.methods.get(methodOf(method))
-    if (run !== undefined) return run(call, match.values, search)
     if (method === 'OPTIONS') return this.#noContent(call, match.entry.allow)
     return refuse(call, methodNotAllowed(), this.#settings, ['allow', match.entry.allow])
   }
@@ -183,9 +242,10 @@ class CompiledHttp implements Http {
     }
   }
 
-  #noContent(call: ActiveCall, allow: string): WireReply {
+  #noContent(call: ActiveCall, allow: string, granted: FlatHeaders = []): WireReply {
     logRequest(this.#settings.logger, call, 204, 0)
-    const headers = [...this.#settings.headers, 'allow', allow, 'x-request-id', call.requestId]
+    const headers = [...this.#settings.blocks.of(call), 'allow', allow, ...granted]
+    pushCallHeaders(headers, call)
     return { status: 204, headers, body: undefined, closes: false }
   }
 
@@ -196,9 +256,13 @@ class CompiledHttp implements Http {
 }
 
 /** HEAD is GET whose body stays at home. */
+const everyMethod = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const methodOf = (method: string): string => (method === 'HEAD' ? 'GET' : method)
 
-function toSettings(options: HttpOptions & { readonly prepareSchema: PrepareSchema }): PipelineSettings {
+function toSettings(
+  options: HttpOptions & { readonly prepareSchema: PrepareSchema },
+  cors: Cors | undefined,
+): PipelineSettings {
   const { timeoutMs = 10_000, maxBodyBytes = 102_400, maxJsonDepth = 32, revealDefects = false } = options
   assertBound('createHttp', 'timeoutMs', timeoutMs, 3_600_000)
   assertBound('createHttp', 'maxBodyBytes', maxBodyBytes, 104_857_600)
@@ -206,10 +270,15 @@ function toSettings(options: HttpOptions & { readonly prepareSchema: PrepareSche
   if (revealDefects && process.env['NODE_ENV'] === 'production') {
     throw new TypeError('createHttp: revealDefects sends stacks to callers; it is refused when NODE_ENV is production')
   }
+  const headers = new HeaderBook(options.headers, cors)
   return {
     logger: toSafeLogger(options.logger ?? silentLogger),
     clock: options.clock ?? systemClock,
-    headers: options.headers === undefined ? defaultHeaders : toBlock(options.headers),
+    headers,
+    blocks: headers.blocks('default', false),
+    cors,
+    limiter: options.limiter,
+    trustsCookies: compileCookieTrust(cors),
     prepareSchema: options.prepareSchema,
     authenticate: options.authenticate,
     timeoutMs,
@@ -218,13 +287,6 @@ function toSettings(options: HttpOptions & { readonly prepareSchema: PrepareSche
     format: options.format,
     revealDefects,
   }
-}
-
-function toBlock(headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers).flatMap(([key, text]) => {
-    assertHeader(key.toLowerCase(), text)
-    return [key.toLowerCase(), text]
-  })
 }
 
 const targetTooLong = (most: number): AppError =>

@@ -2,6 +2,7 @@ import { type Issue, ValidationError, withoutStack } from '../../foundation/erro
 import type { Schema } from '../../foundation/schema.ts'
 import { type Parsed, parsePart } from '../validation/parse.ts'
 import type { PreparedSchema, PrepareSchema, UnknownKeys } from '../validation/prepared-schema.ts'
+import { parseCookies } from './cookies.ts'
 import { parseQuery, type QueryValue } from './target.ts'
 
 /** The schemas of what a request may carry. A part without one carries nothing. */
@@ -9,6 +10,8 @@ export interface InputSchemas {
   readonly params?: Schema
   readonly query?: Schema
   readonly body?: Schema
+  /** Cookies by name. Others than those named are always dropped: a browser sends what it has. */
+  readonly cookies?: Schema
 }
 
 /** A request's parts before any schema looked at them. */
@@ -18,6 +21,8 @@ export interface SentInput {
   readonly search: string
   /** Parsed JSON that {@link parseJsonBody} or its like has let pass. */
   readonly body: unknown
+  /** The `Cookie` header, where it may be believed. */
+  readonly cookie?: string | undefined
 }
 
 /** What schemas vouch for. */
@@ -25,6 +30,7 @@ export interface VouchedInput {
   readonly params: unknown
   readonly query: unknown
   readonly body: unknown
+  readonly cookies: unknown
 }
 
 export type ParseInput = (sent: SentInput) => VouchedInput | Promise<VouchedInput>
@@ -43,24 +49,38 @@ export function compileInput(
   const params = prepare(schemas.params)
   const query = prepare(schemas.query)
   const body = prepare(schemas.body)
+  const cookies = schemas.cookies && prepareSchema(schemas.cookies, 'drop')
 
   return (sent) => {
     // First, because it may throw: a promise that was made before would fail with nobody waiting for it.
     const parsedQuery = parseSearch(sent.search, query, unknownKeys === 'refuse')
     const parsedParams = params && parsePart('params', params.schema, sent.params)
     const parsedBody = body && parsePart('body', body.schema, sent.body)
-    if (parsedParams instanceof Promise || parsedQuery instanceof Promise || parsedBody instanceof Promise) {
-      return Promise.all([parsedParams, parsedQuery, parsedBody]).then((settled) => toVouched(...settled))
+    const parsedCookies = cookies && parsePart('cookies', cookies.schema, parseCookies(sent.cookie))
+    if (
+      parsedParams instanceof Promise ||
+      parsedQuery instanceof Promise ||
+      parsedBody instanceof Promise ||
+      parsedCookies instanceof Promise
+    ) {
+      return Promise.all([parsedParams, parsedQuery, parsedBody, parsedCookies]).then((settled) =>
+        toVouched(...settled),
+      )
     }
-    return toVouched(parsedParams, parsedQuery, parsedBody)
+    return toVouched(parsedParams, parsedQuery, parsedBody, parsedCookies)
   }
 }
 
-function toVouched(params: Parsed | undefined, query: Parsed | undefined, body: Parsed | undefined): VouchedInput {
-  if (params?.ok === false || query?.ok === false || body?.ok === false) {
-    throw invalidInput([params, query, body].flatMap((part) => (part?.ok === false ? part.issues : [])))
+function toVouched(
+  params: Parsed | undefined,
+  query: Parsed | undefined,
+  body: Parsed | undefined,
+  cookies: Parsed | undefined,
+): VouchedInput {
+  if (params?.ok === false || query?.ok === false || body?.ok === false || cookies?.ok === false) {
+    throw invalidInput([params, query, body, cookies].flatMap((part) => (part?.ok === false ? part.issues : [])))
   }
-  return { params: params?.value, query: query?.value, body: body?.value }
+  return { params: params?.value, query: query?.value, body: body?.value, cookies: cookies?.value }
 }
 
 const noLists: ReadonlySet<string> = new Set()

@@ -2,17 +2,22 @@ import type { Clock } from '../../foundation/clock.ts'
 import { AppError, ValidationError, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { assertAccess } from '../auth/access.ts'
-import type { Authenticate, Principal } from '../auth/principal.ts'
+import type { Authenticate, Credentials, Principal } from '../auth/principal.ts'
 import { withRequest } from '../context/request-context.ts'
+import type { Limiter } from '../rate-limit/limiter.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { type ActiveCall, deadlineError, tooSlow } from './active-call.ts'
+import type { Cors } from './cors.ts'
+import { foreignOrigin, type TrustsCookies } from './cookies.ts'
 import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-block.ts'
+import { type HeaderBlocks, type HeaderBook, keepsPrivate } from './header-blocks.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
+import { compileLimits, passBodyGates, passGate } from './limits.ts'
 import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
 import type { Reply } from './reply.ts'
-import { compileReply, type ReplyFormat } from './reply-writer.ts'
+import { compileReply, contentTypes, jsonContentType, type ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import type { Route } from './route.ts'
 
@@ -20,7 +25,12 @@ import type { Route } from './route.ts'
 export interface PipelineSettings {
   readonly logger: Logger
   readonly clock: Clock
-  readonly headers: FlatHeaders
+  readonly headers: HeaderBook
+  /** For whatever has no route. */
+  readonly blocks: HeaderBlocks
+  readonly cors: Cors | undefined
+  readonly limiter: Limiter | undefined
+  readonly trustsCookies: TrustsCookies
   readonly prepareSchema: PrepareSchema
   readonly authenticate: Authenticate | undefined
   readonly timeoutMs: number
@@ -34,34 +44,46 @@ export interface PipelineSettings {
 export type RunRoute = (call: ActiveCall, values: readonly string[], search: string) => WireReply | Promise<WireReply>
 
 /**
- * Compiles a route. The function it gives tells the story of a call in order: authenticate → access → read body →
- * parse → handle → let out. It runs without a promise as long as nothing has to be waited for.
+ * Compiles a route. The function it gives tells the story of a call in order: limit by address → authenticate → access →
+ * limit by principal → read body → parse → limit by body → handle → let out. It runs without a promise as long as nothing has to be waited for.
  */
 export function compileRoute(route: Route, settings: PipelineSettings): RunRoute {
   const { spec } = route
   const name = `${route.method} ${route.path}`
   const timeoutMs = spec.timeoutMs ?? settings.timeoutMs
   const maxBodyBytes = spec.maxBodyBytes ?? settings.maxBodyBytes
-  const authenticate = spec.access === 'public' ? undefined : settings.authenticate
+  const isGuarded = spec.access !== 'public'
+  const authenticate = isGuarded ? settings.authenticate : undefined
+  const blocks = settings.headers.blocks(spec.headers ?? 'default', isGuarded)
+  const limits = compileLimits(settings.limiter, [spec.limit ?? []].flat())
   const parse = compileInput(spec, spec.unknownKeys ?? 'refuse', settings.prepareSchema)
   const names = parameterNames(route.path)
   const handler = route.handler as (call: ActiveCall) => Reply | Promise<Reply>
   const writeBody = compileReply(name, spec.reply, settings.prepareSchema, settings.format)
+  const types = contentTypes(spec.reply)
 
   const admit = (call: ActiveCall): void | Promise<void> => {
-    const principal = authenticate?.(credentialsOf(call))
+    const passed = limits.address && passGate(call, limits.address, call.client.key)
+    return isThenable(passed) ? passed.then(() => identify(call)) : identify(call)
+  }
+  const identify = (call: ActiveCall): void | Promise<void> => {
+    const principal = authenticate?.(credentialsOf(call, settings.trustsCookies))
     return isThenable(principal)
       ? Promise.resolve(principal).then((settled) => letIn(call, settled))
       : letIn(call, principal)
   }
-  const letIn = (call: ActiveCall, principal: Principal | undefined): void => {
+  const letIn = (call: ActiveCall, principal: Principal | undefined): void | Promise<void> => {
     call.principal = principal
     assertAccess(spec.access, principal)
+    if (spec.cookies !== undefined && !settings.trustsCookies(call) && call.raw.headers['cookie'] !== undefined) {
+      throw foreignOrigin()
+    }
+    return principal && limits.principal && passGate(call, limits.principal, principal.id)
   }
   const serve = (call: ActiveCall, values: readonly string[], search: string): Reply | Promise<Reply> => {
     if (spec.body !== undefined) return readAndHandle(call, values, search)
     refuseBody(call)
-    const input = parse({ params: toRecord(names, values), search, body: undefined })
+    const input = parse({ params: toRecord(names, values), search, body: undefined, cookie: cookieOf(call) })
     return isThenable(input) ? input.then((settled) => handle(call, settled)) : handle(call, input)
   }
   const readAndHandle = async (call: ActiveCall, values: readonly string[], search: string): Promise<Reply> => {
@@ -70,25 +92,32 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
     const bytes = await call.raw.readBody(maxBodyBytes)
     call.isReceiving = false
     const body = parseJsonBody(bytes, settings.maxJsonDepth)
-    return handle(call, await parse({ params: toRecord(names, values), search, body }))
+    return handle(call, await parse({ params: toRecord(names, values), search, body, cookie: cookieOf(call) }))
   }
   const handle = (call: ActiveCall, input: VouchedInput): Reply | Promise<Reply> => {
     call.params = input.params
     call.query = input.query
     call.body = input.body
-    return withRequest(call, handler, call)
+    call.cookies = input.cookies
+    if (limits.body.length === 0) return withRequest(call, handler, call)
+    return passBodyGates(call, limits.body).then(() => withRequest(call, handler, call))
   }
 
   // Each member is read once: what was judged is what is sent.
   const write = (reply: Reply): Written | Promise<Written> => {
     const { status, data, headers } = reply ?? ({} as Reply)
+    if (isGuarded) assertPrivate(name, headers)
     const body = writeBody({ status, data })
-    return isThenable(body) ? body.then((text) => ({ status, headers, body: text })) : { status, headers, body }
+    const type = types.get(status) ?? jsonContentType
+    return isThenable(body)
+      ? body.then((text) => ({ status, headers, type, body: text }))
+      : { status, headers, type, body }
   }
 
   return (call, values, search) => {
     call.route = route.path
     call.timeoutMs = timeoutMs
+    call.blocks = blocks
     try {
       const admitted = admit(call)
       const reply = isThenable(admitted)
@@ -103,10 +132,14 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   }
 }
 
-function credentialsOf(call: ActiveCall): { authorization: string | undefined; cookie: string | undefined } {
-  const { authorization, cookie } = call.raw.headers
-  return { authorization: toText(authorization), cookie: toText(cookie) }
+/** Cookies that a foreign page had sent along prove nothing. */
+function credentialsOf(call: ActiveCall, trustsCookies: TrustsCookies): Credentials {
+  const authorization = toText(call.raw.headers['authorization'])
+  const cookie = cookieOf(call)
+  return { authorization, cookie: cookie !== undefined && trustsCookies(call) ? cookie : undefined }
 }
+
+const cookieOf = (call: ActiveCall): string | undefined => toText(call.raw.headers['cookie'])
 
 const toText = (value: string | string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined
@@ -165,8 +198,17 @@ function logLate(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings
   logger.warn({ err: thrown, requestId: call.requestId, route: call.route }, 'a handler failed after its deadline')
 }
 
+/** @throws {TypeError} for headers that would let others read what was made for one principal. A defect. */
+function assertPrivate(name: string, headers: Reply['headers']): void {
+  for (const key in headers) {
+    if (key.toLowerCase() !== 'cache-control' || keepsPrivate(String(headers[key]))) continue
+    throw new TypeError(`${name} is not public, so its replies may not be cached for others; say private or no-store`)
+  }
+}
+
 interface Written {
   readonly status: number
+  readonly type: string
   readonly headers: Reply['headers']
   readonly body: string | undefined
 }
@@ -181,14 +223,21 @@ function letOut(call: ActiveCall, written: Written, settings: PipelineSettings):
 
 function toWire(call: ActiveCall, reply: Written, settings: PipelineSettings): WireReply {
   const { body } = reply
-  const headers =
-    reply.headers === undefined ? settings.headers.slice() : withReplyHeaders(settings.headers, reply.headers)
+  const block = (call.blocks ?? settings.blocks).of(call)
+  const headers = reply.headers === undefined ? block.slice() : withReplyHeaders(block, reply.headers)
   const bytes = body === undefined ? 0 : Buffer.byteLength(body)
-  if (body !== undefined)
-    headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(bytes))
-  headers.push('x-request-id', call.requestId)
+  if (body !== undefined) headers.push('content-type', reply.type, 'content-length', String(bytes))
+  pushCallHeaders(headers, call)
+  call.settleLimits(reply.status)
   logRequest(settings.logger, call, reply.status, bytes)
   return { status: reply.status, headers, body, closes: false }
+}
+
+/** What only this call's reply carries. */
+export function pushCallHeaders(headers: string[], call: ActiveCall): void {
+  headers.push('x-request-id', call.requestId)
+  if (call.limitPolicy === undefined || call.limitState === undefined) return
+  headers.push('ratelimit-policy', call.limitPolicy, 'ratelimit', call.limitState)
 }
 
 /**
@@ -221,8 +270,10 @@ function toRefusal(
   else if (problem.status >= 500) logOutage(call, thrown, settings)
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
   const bytes = Buffer.byteLength(body)
-  const headers = [...settings.headers, ...extraHeaders]
-  headers.push('content-type', problemContentType, 'content-length', String(bytes), 'x-request-id', call.requestId)
+  const headers = [...(call.blocks ?? settings.blocks).of(call), ...extraHeaders]
+  headers.push('content-type', problemContentType, 'content-length', String(bytes))
+  pushCallHeaders(headers, call)
+  call.settleLimits(problem.status)
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
   // RFC 9110 section 11.6.1 demands a challenge with every 401.
   if (problem.status === 401) headers.push('www-authenticate', 'Bearer')

@@ -1,6 +1,8 @@
-import type { FlatHeaders } from './header-block.ts'
+import type { ActiveCall } from './active-call.ts'
+import type { HeaderBlocks } from './header-blocks.ts'
 import { type Problem, problemContentType } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
+import { jsonContentType } from './reply-writer.ts'
 
 /** What the two probes ask. `holdfast/lifecycle` fills it. */
 export interface HealthPort {
@@ -10,23 +12,23 @@ export interface HealthPort {
 
 export interface ProbeRoute {
   readonly path: string
-  /** Answers the probe. Takes no call and leaves no line in the log: probes ask often, and about us. */
-  readonly run: () => Promise<WireReply>
+  /** Answers the probe. Leaves no line in the log: probes ask often, and about us. */
+  readonly run: (call: ActiveCall) => Promise<WireReply>
 }
 
 /** `/livez` and `/readyz`: no limit, no authentication, no log. */
-export function probeRoutes(health: HealthPort, headers: FlatHeaders): readonly ProbeRoute[] {
-  const answer = (isUp: boolean): WireReply =>
-    isUp ? reply(200, 'application/json; charset=utf-8', up) : reply(503, problemContentType, down)
-  const reply = (status: number, type: string, body: string): WireReply => ({
+export function probeRoutes(health: HealthPort, blocks: HeaderBlocks): readonly ProbeRoute[] {
+  const answer = (call: ActiveCall, isUp: boolean): WireReply =>
+    isUp ? reply(call, 200, jsonContentType, up) : reply(call, 503, problemContentType, down)
+  const reply = (call: ActiveCall, status: number, type: string, body: string): WireReply => ({
     status,
-    headers: [...headers, 'content-type', type, 'content-length', String(body.length)],
+    headers: [...blocks.of(call), 'content-type', type, 'content-length', String(body.length)],
     body,
     closes: false,
   })
   return [
-    { path: '/livez', run: async () => answer(health.isLive()) },
-    { path: '/readyz', run: async () => answer((await health.readiness()).ready) },
+    { path: '/livez', run: async (call) => answer(call, health.isLive()) },
+    { path: '/readyz', run: async (call) => answer(call, (await health.readiness()).ready) },
   ]
 }
 

@@ -10,6 +10,8 @@ export interface RawCall {
   readonly rawHeaders: readonly string[]
   readonly httpVersion: string
   readonly peerAddress: string | undefined
+  /** Whether the connection to us is TLS. */
+  readonly isEncrypted: boolean
   /** The id this request was given before the pipeline saw it, if it was. */
   readonly requestId: string | undefined
   /** Whether the client has gone, so that nobody reads the reply. */

@@ -1,6 +1,6 @@
 import type { Schema, SchemaIssue, SchemaResult } from '../../foundation/schema.ts'
 import type { PrepareSchema } from '../validation/prepared-schema.ts'
-import { isEmpty, isPageSchema, type Reply, type ReplyShapes } from './reply.ts'
+import { isEmpty, isPageSchema, isTextSchema, type Reply, type ReplyShapes } from './reply.ts'
 
 /** A success as it is sent. Teams bound to another convention replace it with `format`. */
 export interface Success {
@@ -13,6 +13,18 @@ export type ReplyFormat = (success: Success) => unknown
 
 /** The body of a handler's reply: what its shape lets out, in the envelope. `undefined` for none. */
 export type WriteBody = (reply: Reply) => string | undefined | Promise<string | undefined>
+
+export const jsonContentType = 'application/json; charset=utf-8'
+
+/** The `content-type` of each status of a route. */
+export function contentTypes(shapes: ReplyShapes): ReadonlyMap<number, string> {
+  return new Map(
+    Object.entries(shapes).map(([status, shape]) => [
+      Number(status),
+      isTextSchema(shape) ? shape.textOf : jsonContentType,
+    ]),
+  )
+}
 
 /**
  * Compiles what may leave a route. The result throws, and so makes a defect, for a status or data that was not declared:
@@ -27,6 +39,7 @@ export function compileReply(
   const writers = new Map(
     Object.entries(shapes).map(([status, shape]): [number, WriteBody] => {
       if (isEmpty(shape)) return [Number(status), () => undefined]
+      if (isTextSchema(shape)) return [Number(status), (reply) => plainText(route, reply.data)]
       const item = isPageSchema(shape) ? shape.pageOf : shape
       const letOut = compileSchema(`${status} reply of ${route}`, prepare(item, 'drop').schema)
       return [Number(status), isPageSchema(shape) ? pageWriter(letOut, format) : dataWriter(letOut, format)]
@@ -38,6 +51,12 @@ export function compileReply(
       throw new TypeError(`The handler of ${route} gave ${describe(reply)}, which its \`reply\` does not list`)
     return write(reply)
   }
+}
+
+function plainText(route: string, data: unknown): string {
+  if (typeof data !== 'string')
+    throw new TypeError(`The handler of ${route} gave ${typeof data} where text is declared`)
+  return data
 }
 
 type LetOut = (data: unknown) => unknown

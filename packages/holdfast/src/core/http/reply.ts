@@ -49,20 +49,29 @@ export const pageOf = <Item extends Schema>(item: Item): PageSchema<Item> => ({ 
 export const empty = { empty: true } as const
 export type Empty = typeof empty
 
+/** Declares a reply that is text of its own media type, as it is: `reply: { 200: textOf('text/html; charset=utf-8') }`. */
+export interface TextSchema {
+  readonly textOf: string
+}
+export const textOf = (mediaType: string): TextSchema => ({ textOf: mediaType })
+
 /** The allow-list of what may leave under one status. */
-export type ReplyShape = Schema | PageSchema | Empty
+export type ReplyShape = Schema | PageSchema | TextSchema | Empty
 /** Every status a route may answer with, and what may leave with it. */
 export type ReplyShapes = Readonly<Record<number, ReplyShape>>
 
 export const isPageSchema = (shape: ReplyShape): shape is PageSchema => 'pageOf' in shape
+export const isTextSchema = (shape: ReplyShape): shape is TextSchema => 'textOf' in shape
 export const isEmpty = (shape: ReplyShape): shape is Empty => 'empty' in shape
 
 /** What a handler may return for a shape; lists and members may be read-only. */
 type DataFor<Shape> = Shape extends Empty
   ? undefined
-  : Shape extends PageSchema<infer Item>
-    ? Page<AsReadonly<InputOf<Item>>>
-    : AsReadonly<InputOf<Shape>>
+  : Shape extends TextSchema
+    ? string
+    : Shape extends PageSchema<infer Item>
+      ? Page<AsReadonly<InputOf<Item>>>
+      : AsReadonly<InputOf<Shape>>
 
 type AsReadonly<T> = T extends readonly (infer Item)[]
   ? readonly AsReadonly<Item>[]

@@ -5,7 +5,7 @@ import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
 import type { UnknownKeys } from '../validation/prepared-schema.ts'
 import type { ClientAddress } from './client-address.ts'
-import { isEmpty, type Reply, type ReplyFor, type ReplyShape, type ReplyShapes } from './reply.ts'
+import { isEmpty, isTextSchema, type Reply, type ReplyFor, type ReplyShape, type ReplyShapes } from './reply.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -19,6 +19,15 @@ export interface RouteSpec {
   readonly query?: Schema
   /** The JSON body. Left out, the route takes none. */
   readonly body?: Schema
+  /**
+   * Cookies by name. A call that changes something is then taken from pages of this service's own origin only, and from
+   * those that CORS trusts with credentials.
+   */
+  readonly cookies?: Schema
+  /** Limits by name, on top of those that hold everywhere. */
+  readonly limit?: string | readonly string[]
+  /** Another header policy than the service's `default`, by name. */
+  readonly headers?: string
   /** What may leave, for each status the handler answers with. Mandatory. */
   readonly reply: ReplyShapes
   /** What becomes of members no schema names. Default `'refuse'`. */
@@ -34,6 +43,7 @@ export interface Call<Spec extends RouteSpec = RouteSpec> extends RequestContext
   readonly params: Vouched<Spec, 'params'>
   readonly query: Vouched<Spec, 'query'>
   readonly body: Vouched<Spec, 'body'>
+  readonly cookies: Vouched<Spec, 'cookies'>
   /** Who calls; on a public route nobody may. */
   readonly principal: Spec['access'] extends 'public' ? Principal | undefined : Principal
   readonly client: ClientAddress
@@ -41,7 +51,7 @@ export interface Call<Spec extends RouteSpec = RouteSpec> extends RequestContext
 }
 
 /** The parsed part when a schema vouches for it, else nothing that could be read. */
-type Vouched<Spec, Part extends 'params' | 'query' | 'body'> = Spec extends {
+type Vouched<Spec, Part extends 'params' | 'query' | 'body' | 'cookies'> = Spec extends {
   readonly [Key in Part]: infer S extends Schema
 }
   ? OutputOf<S>
@@ -103,6 +113,9 @@ export function assertRoute(route: Route): void {
   assertBound(name, 'maxBodyBytes', spec.maxBodyBytes, 104_857_600)
 }
 
+// RFC 9110, section 8.3.1
+const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(; ?[\w!#$&^.+-]+=[\w!#$&^.+-]+)*$/
+
 function assertReplyShape(name: string, status: number, shape: ReplyShape): void {
   if (!Number.isInteger(status) || status < 200 || status > 299) {
     throw new TypeError(
@@ -113,9 +126,24 @@ function assertReplyShape(name: string, status: number, shape: ReplyShape): void
   if ((status === 204 || status === 205) && !isEmpty(shape)) {
     throw new TypeError(`${name}: ${status} has no body; write { ${status}: empty }`)
   }
+  if (isTextSchema(shape) && !mediaType.test(shape.textOf)) {
+    throw new TypeError(`${name}: ${JSON.stringify(shape.textOf)} is no media type, such as text/html; charset=utf-8`)
+  }
 }
 
-const members = new Set(['access', 'params', 'query', 'body', 'reply', 'unknownKeys', 'timeoutMs', 'maxBodyBytes'])
+const members = new Set([
+  'access',
+  'params',
+  'query',
+  'body',
+  'cookies',
+  'limit',
+  'headers',
+  'reply',
+  'unknownKeys',
+  'timeoutMs',
+  'maxBodyBytes',
+])
 
 /** A misspelt member would leave a part unguarded, and nobody would notice. */
 function assertMembers(name: string, spec: Partial<RouteSpec>): void {

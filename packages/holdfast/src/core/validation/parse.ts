@@ -2,7 +2,7 @@ import type { Issue } from '../../foundation/errors.ts'
 import type { Schema, SchemaIssue, SchemaResult } from '../../foundation/schema.ts'
 
 /** Where a parsed value came from; the first step of every issue's path. */
-export type InputPart = 'params' | 'query' | 'body'
+export type InputPart = 'params' | 'query' | 'body' | 'cookies'
 
 export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: Issue[] }
 

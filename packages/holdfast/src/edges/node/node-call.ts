@@ -42,6 +42,10 @@ export class NodeCall implements RawCall {
     return this.request.socket.remoteAddress
   }
 
+  get isEncrypted(): boolean {
+    return (this.request.socket as { encrypted?: boolean }).encrypted === true
+  }
+
   get isGone(): boolean {
     return (this.response.destroyed || this.request.socket.destroyed) && !this.response.writableFinished
   }

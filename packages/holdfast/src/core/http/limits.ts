@@ -1,0 +1,59 @@
+import { TooManyRequestsError, withoutStack } from '../../foundation/errors.ts'
+import type { LimitDecision, Limiter, LimitGate } from '../rate-limit/limiter.ts'
+import type { ActiveCall } from './active-call.ts'
+
+/** The gates of one route, in the order a call meets them. */
+export interface RouteLimits {
+  readonly address: LimitGate | undefined
+  readonly principal: LimitGate | undefined
+  readonly body: readonly { readonly gate: LimitGate; readonly member: string }[]
+}
+
+export const noLimits: RouteLimits = { address: undefined, principal: undefined, body: [] }
+
+/** @throws {TypeError} for a name that no policy has */
+export function compileLimits(limiter: Limiter | undefined, named: readonly string[]): RouteLimits {
+  if (limiter === undefined) {
+    if (named.length === 0) return noLimits
+    throw new TypeError(`it names the limit ${named.join(', ')}, but createHttp has no \`limiter\``)
+  }
+  const gates = limiter.gates([...new Set([...limiter.everywhere, ...named])])
+  return {
+    address: gates.find(({ by }) => by === 'address'),
+    principal: gates.find(({ by }) => by === 'principal'),
+    body: gates.flatMap((gate) => (typeof gate.by === 'object' ? [{ gate, member: gate.by.body }] : [])),
+  }
+}
+
+/**
+ * Counts a call at a gate. Without a promise when the limiter knows the answer.
+ * @throws {TooManyRequestsError} when the call is one too many
+ */
+export function passGate(call: ActiveCall, gate: LimitGate, subject: string): void | Promise<void> {
+  const decision = gate.take(subject)
+  return decision instanceof Promise
+    ? decision.then((decided) => heed(call, gate, subject, decided))
+    : heed(call, gate, subject, decision)
+}
+
+function heed(call: ActiveCall, gate: LimitGate, subject: string, decision: LimitDecision): void {
+  call.noteLimit(gate.policy, decision.state)
+  if (!decision.isAllowed) throw tooMany(decision.retryAfterSeconds)
+  if (gate.countsFailures) call.noteUnsettled(gate, subject)
+}
+
+/** Counts a call by what its body names, such as an account. A body without that member passes. */
+export async function passBodyGates(call: ActiveCall, limits: RouteLimits['body']): Promise<void> {
+  for (const { gate, member } of limits) {
+    const value = (call.body as Readonly<Record<string, unknown>> | undefined)?.[member]
+    if (typeof value === 'string' || typeof value === 'number') await passGate(call, gate, String(value))
+  }
+}
+
+const tooMany = (retryAfterSeconds: number): TooManyRequestsError =>
+  withoutStack(
+    () =>
+      new TooManyRequestsError(`This was asked for too often; try again in ${retryAfterSeconds} s.`, {
+        retryAfterSeconds,
+      }),
+  )
