@@ -1,5 +1,17 @@
 export { createHttp, type CreateHttpOptions } from '../adapters/zod/create-http.ts'
-export { type Access, type AccessRule, assertAccess, permission, roles, signedIn } from '../core/auth/access.ts'
+export {
+  type Access,
+  type AccessRule,
+  allOf,
+  anyOf,
+  assertAccess,
+  assertCan,
+  assertOwner,
+  type AssertOwnerOptions,
+  permission,
+  roles,
+  signedIn,
+} from '../core/auth/access.ts'
 export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
 export { currentRequest, type RequestContext } from '../core/context/request-context.ts'
 export {

@@ -1,4 +1,4 @@
-import { ForbiddenError, UnauthorizedError } from '../../foundation/errors.ts'
+import { ForbiddenError, UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import type { Principal } from './principal.ts'
 
 /** Who may call a route. `'public'` has to be written: nothing is open by omission. */
@@ -29,6 +29,22 @@ export function permission(...required: readonly [string, ...string[]]): AccessR
   }
 }
 
+/** Those whom at least one of these rules allows. */
+export function anyOf(...rules: readonly [AccessRule, ...AccessRule[]]): AccessRule {
+  return {
+    rule: `anyOf(${rules.map(({ rule }) => rule).join(', ')})`,
+    allows: (principal) => rules.some((one) => isAllowed(principal, one)),
+  }
+}
+
+/** Those whom every one of these rules allows. */
+export function allOf(...rules: readonly [AccessRule, ...AccessRule[]]): AccessRule {
+  return {
+    rule: `allOf(${rules.map(({ rule }) => rule).join(', ')})`,
+    allows: (principal) => rules.every((one) => isAllowed(principal, one)),
+  }
+}
+
 export function isAccess(value: unknown): value is Access {
   return (
     value === 'public' ||
@@ -41,10 +57,51 @@ export function isAccess(value: unknown): value is Access {
  * @throws {ForbiddenError} when the principal does not fit the rule
  */
 export function assertAccess(access: Access, principal: Principal | undefined): void {
-  if (access === 'public') return
-  if (principal === undefined) throw new UnauthorizedError()
-  // Only a literal `true` opens the door: a rule that returns a promise by mistake would otherwise admit everyone.
-  if (access.allows(principal) !== true) throw new ForbiddenError()
+  if (access !== 'public') assertCan(principal, access)
 }
+
+/**
+ * Checks a rule inside a service, where the route's own check is out of sight: after it, there is a principal and it
+ * may do this.
+ *
+ * @throws {UnauthorizedError} when there is no principal
+ * @throws {ForbiddenError} when the principal does not fit the rule
+ */
+export function assertCan(principal: Principal | undefined, rule: AccessRule): asserts principal is Principal {
+  if (principal === undefined) throw withoutStack(() => new UnauthorizedError())
+  if (!isAllowed(principal, rule)) throw withoutStack(() => new ForbiddenError())
+}
+
+export interface AssertOwnerOptions {
+  /** Who may besides the owner, such as `roles('support')`. Default nobody. */
+  readonly or?: AccessRule
+}
+
+/**
+ * Checks that a thing belongs to the principal. Somebody else's thing looks like none, so that ids cannot be probed:
+ *
+ *     const order = await this.orders.findById(id)
+ *     assertOwner(principal, order?.customerId, () => new NotFoundError('orders.not_found', `No order ${id}`))
+ *
+ * @param ownerId - the id of the principal it belongs to; `null` for a thing that belongs to nobody, `undefined` for one
+ *   that is not there, which `options.or` does not call into being either
+ * @param notFound - the error that the service throws when there is no such thing
+ * @throws {UnauthorizedError} when there is no principal
+ * @throws what `notFound` makes, when the thing is not the principal's and `options.or` does not allow it either
+ */
+export function assertOwner(
+  principal: Principal | undefined,
+  ownerId: string | null | undefined,
+  notFound: () => Error,
+  options: AssertOwnerOptions = {},
+): asserts principal is Principal {
+  if (principal === undefined) throw withoutStack(() => new UnauthorizedError())
+  // An empty id is nobody's, or two nobodies would own each other's things.
+  if (typeof ownerId === 'string' && ownerId !== '' && principal.id === ownerId) return
+  if (ownerId === undefined || options.or === undefined || !isAllowed(principal, options.or)) throw notFound()
+}
+
+// Only a literal `true` opens the door: a rule that returns a promise by mistake would otherwise admit everyone.
+const isAllowed = (principal: Principal, rule: AccessRule): boolean => rule.allows(principal) === true
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

@@ -1,0 +1,57 @@
+import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
+import type { Authenticate, Credentials, Principal } from './principal.ts'
+
+/** RFC 6750 §2.1 with one space: the scheme without regard to case, one token, nothing after it. */
+const bearerHeader = /^bearer ([\w.~+/-]+=*)$/i
+
+/**
+ * The token of `Authorization: Bearer <token>`, or `undefined` when there is no such header.
+ *
+ * @throws {UnauthorizedError} `auth.malformed` for any other content: another scheme, a bare token, two of them
+ * @see RFC 6750 §2.1
+ */
+export function bearerToken(credentials: Credentials): string | undefined {
+  const { authorization } = credentials
+  if (authorization === undefined) return undefined
+  const token = bearerHeader.exec(authorization)?.[1]
+  if (token === undefined) throw malformedAuthorization()
+  return token
+}
+
+/** Whether a bearer token has the three parts of a JWT. Everything else is a key of another kind. */
+export function isJwtShaped(token: string): boolean {
+  const first = token.indexOf('.')
+  if (first === -1) return false
+  const second = token.indexOf('.', first + 1)
+  return second !== -1 && !token.includes('.', second + 1)
+}
+
+/**
+ * Asks each in turn who calls, until one says so. One that finds credentials of another kind says `undefined`, and the
+ * next is asked; one that finds wrong credentials of its own kind throws, and nobody else is asked. Put a scheme other
+ * than Bearer first: those that read bearer tokens refuse any other.
+ *
+ * Answers without a promise as long as those asked do.
+ */
+export function firstOf(...authenticates: readonly [Authenticate, ...Authenticate[]]): Authenticate {
+  const ask = (credentials: Credentials, from: number): Principal | undefined | Promise<Principal | undefined> => {
+    for (let at = from; at < authenticates.length; at++) {
+      const answer = authenticates[at]!(credentials)
+      if (isPending(answer)) return answer.then((principal) => principal ?? ask(credentials, at + 1))
+      if (answer !== undefined) return answer
+    }
+    return undefined
+  }
+  return (credentials) => ask(credentials, 0)
+}
+
+const malformedAuthorization = (): UnauthorizedError =>
+  withoutStack(
+    () =>
+      new UnauthorizedError('Write the header as `Authorization: Bearer <token>`, with one token.', {
+        code: 'auth.malformed',
+      }),
+  )
+
+const isPending = (answer: ReturnType<Authenticate>): answer is Promise<Principal | undefined> =>
+  typeof (answer as { then?: unknown } | undefined)?.then === 'function'
