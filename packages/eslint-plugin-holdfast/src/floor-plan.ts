@@ -47,6 +47,7 @@ export const holdfastPlan: FloorPlan = {
     express: 'edges/express',
     'express-serve-static-core': 'edges/express',
     fastify: 'edges/fastify',
+    helmet: 'adapters/helmet',
     ioredis: 'adapters/redis',
     jose: 'adapters/jose',
     mongoose: 'adapters/mongo',
