@@ -1,1 +1,2 @@
-export type { Redis, RedisOptions, RedisScript } from '../adapters/redis/redis.ts'
+export { createRedis } from '../adapters/redis/redis.ts'
+export type { Redis, RedisArgument, RedisOptions, RedisScript } from '../adapters/redis/redis.ts'
