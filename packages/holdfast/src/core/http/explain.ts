@@ -1,5 +1,5 @@
 import type { LimitGate } from '../rate-limit/limiter.ts'
-import { compileLimits } from './limits.ts'
+import { routeLimits } from './limits.ts'
 import type { PipelineSettings } from './pipeline.ts'
 import type { Route } from './route.ts'
 
@@ -19,7 +19,7 @@ export function explainRoute({ method, path, spec }: Route, settings: PipelineSe
   const takes = (['params', 'query', 'body', 'cookies'] as const).filter((part) => spec[part] !== undefined)
   const unknownKeys = spec.unknownKeys ?? 'refuse'
   const stage = (name: string, does: string): StageExplanation => ({ stage: name, does })
-  const limits = compileLimits(settings.limiter, [spec.limit ?? []].flat())
+  const limits = routeLimits(settings.limiter, spec.limit)
   const limit = (name: string, gate: LimitGate | undefined): StageExplanation[] =>
     gate === undefined ? [] : [stage(name, gate.policy)]
   return {

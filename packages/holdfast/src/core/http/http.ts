@@ -12,7 +12,7 @@ import type { FlatHeaders } from './header-block.ts'
 import { compileCookieTrust } from './cookies.ts'
 import { compileCors, type Cors, type CorsOptions } from './cors.ts'
 import { HeaderBook, type HeaderPolicies } from './header-blocks.ts'
-import { compileLimits, passGate, type RouteLimits } from './limits.ts'
+import { routeLimits, passGate, type RouteLimits } from './limits.ts'
 import {
   compileRoute,
   lastResort,
@@ -117,7 +117,7 @@ class CompiledHttp implements Http {
   constructor(table: readonly Route[], options: HttpOptions & { readonly prepareSchema: PrepareSchema }) {
     this.#cors = options.cors && compileCors(options.cors)
     this.#settings = toSettings(options, this.#cors)
-    this.#limits = compileLimits(options.limiter, [])
+    this.#limits = routeLimits(options.limiter)
     this.#maxTargetLength = options.maxTargetLength ?? 8192
     assertBound('createHttp', 'maxTargetLength', this.#maxTargetLength, 65_536)
     const { clock, logger, blocks } = this.#settings

@@ -9,15 +9,22 @@ export interface RouteLimits {
   readonly body: readonly { readonly gate: LimitGate; readonly member: string }[]
 }
 
-export const noLimits: RouteLimits = { address: undefined, principal: undefined, body: [] }
+const noLimits: RouteLimits = { address: undefined, principal: undefined, body: [] }
+
+/**
+ * The limits of a route: those everywhere, and those it names.
+ * @throws {TypeError} for a name that no policy has
+ */
+export function routeLimits(limiter: Limiter | undefined, named: string | readonly string[] = []): RouteLimits {
+  const names = [named].flat()
+  if (limiter !== undefined) return compileLimits(limiter, [...limiter.everywhere, ...names])
+  if (names.length === 0) return noLimits
+  throw new TypeError(`it names the limit ${names.join(', ')}, but createHttp has no \`limiter\``)
+}
 
 /** @throws {TypeError} for a name that no policy has */
-export function compileLimits(limiter: Limiter | undefined, named: readonly string[]): RouteLimits {
-  if (limiter === undefined) {
-    if (named.length === 0) return noLimits
-    throw new TypeError(`it names the limit ${named.join(', ')}, but createHttp has no \`limiter\``)
-  }
-  const gates = limiter.gates([...new Set([...limiter.everywhere, ...named])])
+export function compileLimits(limiter: Limiter, names: readonly string[]): RouteLimits {
+  const gates = limiter.gates([...new Set(names)])
   return {
     address: gates.find(({ by }) => by === 'address'),
     principal: gates.find(({ by }) => by === 'principal'),

@@ -13,7 +13,7 @@ import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-blo
 import { type HeaderBlocks, type HeaderBook, keepsPrivate } from './header-blocks.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
-import { compileLimits, passBodyGates, passGate } from './limits.ts'
+import { routeLimits, passBodyGates, passGate } from './limits.ts'
 import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
 import type { Reply } from './reply.ts'
@@ -55,7 +55,7 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   const isGuarded = spec.access !== 'public'
   const authenticate = isGuarded ? settings.authenticate : undefined
   const blocks = settings.headers.blocks(spec.headers ?? 'default', isGuarded)
-  const limits = compileLimits(settings.limiter, [spec.limit ?? []].flat())
+  const limits = routeLimits(settings.limiter, spec.limit)
   const parse = compileInput(spec, spec.unknownKeys ?? 'refuse', settings.prepareSchema)
   const names = parameterNames(route.path)
   const handler = route.handler as (call: ActiveCall) => Reply | Promise<Reply>

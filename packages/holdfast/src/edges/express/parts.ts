@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import { createHttp, type CreateHttpOptions } from '../../adapters/zod/create-http.ts'
 import type { InputSchemas } from '../../core/http/input.ts'
 import { withRequest } from '../../core/context/request-context.ts'
-import { toReason } from '../node/framework-error.ts'
+import { toNativeError } from '../node/framework-error.ts'
 import { createObserve, type RequestLogOptions } from '../node/observe.ts'
 import { serveRefusal } from '../node/serve.ts'
 import { type Validated, type ValidateOptions, Validation } from '../node/validation.ts'
@@ -16,7 +16,7 @@ export function asyncHandler(handler: (request: Request, response: Response) => 
     try {
       await handler(request, response)
     } catch (thrown) {
-      next(toReason(thrown))
+      next(toNativeError(thrown))
     }
   }
 }
@@ -56,7 +56,7 @@ export function validate<const Schemas extends InputSchemas>(
     try {
       await validation.check(request, request.params, request.body)
     } catch (thrown) {
-      next(toReason(thrown))
+      next(toNativeError(thrown))
       return
     }
     next()

@@ -3,6 +3,7 @@ import { createHttp, type CreateHttpOptions } from '../../adapters/zod/create-ht
 import type { ActiveCall } from '../../core/http/active-call.ts'
 import type { InputSchemas } from '../../core/http/input.ts'
 import { withRequest } from '../../core/context/request-context.ts'
+import { toNativeError } from '../node/framework-error.ts'
 import { createObserve, type RequestLogOptions } from '../node/observe.ts'
 import { serveRefusal } from '../node/serve.ts'
 import { type Validated, type ValidateOptions, Validation } from '../node/validation.ts'
@@ -49,7 +50,9 @@ export function validate<const Schemas extends InputSchemas>(
 ): ValidateHook<Schemas> {
   const validation = new Validation(schemas, options)
   const hook: preHandlerAsyncHookHandler = async (request) => {
-    await validation.check(request.raw, request.params, request.body)
+    await validation.check(request.raw, request.params, request.body).catch((thrown: unknown) => {
+      throw toNativeError(thrown)
+    })
   }
   return Object.assign(hook, { of: (request: FastifyRequest) => validation.of(request.raw) })
 }

@@ -1,4 +1,5 @@
-import { AppError, type ErrorKind, withoutStack } from '../../foundation/errors.ts'
+import { statusOf } from '../../core/http/problem.ts'
+import { AppError, type ErrorKind, isAppError, withoutStack } from '../../foundation/errors.ts'
 
 type Words = readonly [kind: ErrorKind, code: string, detail: string]
 
@@ -18,6 +19,7 @@ const words: Readonly<Record<number, Words>> = {
  * inside. Everything else is returned as it is, and so stays a defect, whatever status it claims.
  */
 export function toAppError(thrown: unknown): unknown {
+  if (isAppError(thrown)) return thrown
   try {
     const status = frameworkStatus(thrown)
     // What we have no words for was the client's fault all the same.
@@ -48,4 +50,18 @@ function frameworkStatus(thrown: unknown): number | undefined {
 export function toReason(thrown: unknown): object {
   if ((typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function') return thrown
   return new TypeError(`A handler threw ${String(thrown)}`, { cause: thrown })
+}
+
+/**
+ * A refusal as frameworks read it, so that an app with an error handler of its own, or with none, answers with the
+ * status that is meant. A defect stays what it is.
+ */
+export function toNativeError(thrown: unknown): object {
+  const reason = toReason(thrown)
+  if (!isAppError(reason) || Object.hasOwn(reason, 'statusCode')) return reason
+  const status = statusOf(reason.kind)
+  const headers: Record<string, string> = {}
+  if (reason.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(reason.retryAfterSeconds))
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
+  return Object.assign(reason, { status, statusCode: status, headers })
 }

@@ -1,0 +1,81 @@
+import type { Request, RequestHandler } from 'express'
+import type { AccessRule } from '../../core/auth/access.ts'
+import type { Principal } from '../../core/auth/principal.ts'
+import type { CorsOptions } from '../../core/http/cors.ts'
+import { toNativeError } from '../node/framework-error.ts'
+import {
+  AuthenticationGuard,
+  type AuthenticationOptions,
+  assertNativeAccess,
+  CorsGuard,
+  HeadersGuard,
+  type HeadersOptions,
+  principalOf as principalOfRaw,
+  RateLimitGuard,
+  type RateLimitOptions,
+} from '../node/guards.ts'
+
+/**
+ * Security headers on every reply. Mount it first.
+ * @throws {TypeError} for headers that can't stand on the wire
+ */
+export function headers(options: HeadersOptions = {}): RequestHandler {
+  const guard = new HeadersGuard(options)
+  return (request, response, next) => {
+    guard.apply(request, response)
+    next()
+  }
+}
+
+/**
+ * Lets pages of listed origins read replies, and answers their preflights. Mount it before whatever may refuse.
+ * @throws {TypeError | RangeError} for origins that would open more than they say
+ */
+export function cors(options: CorsOptions): RequestHandler {
+  const guard = new CorsGuard(options)
+  return (request, response, next) => {
+    if (!guard.apply(request, response)) next()
+  }
+}
+
+/**
+ * Refuses with 429 what comes too often. By address it belongs before authentication, by principal after it, by a member
+ * of the body after the body parser.
+ * @throws {TypeError} for a name that no policy has
+ */
+export function rateLimit(options: RateLimitOptions): RequestHandler {
+  const guard = new RateLimitGuard(options)
+  return (request, response, next) => {
+    guard.check(request, response, request.body).then(
+      () => next(),
+      (thrown: unknown) => next(toNativeError(thrown)),
+    )
+  }
+}
+
+/** Finds out who calls; {@link principalOf} tells. Wrong credentials are refused with 401, missing ones are not. */
+export function authentication(options: AuthenticationOptions): RequestHandler {
+  const guard = new AuthenticationGuard(options)
+  return (request, response, next) => {
+    guard.check(request, response).then(
+      () => next(),
+      (thrown: unknown) => next(toNativeError(thrown)),
+    )
+  }
+}
+
+/** Lets pass whom the rule allows; 401 for nobody, 403 for the others. Mount {@link authentication} before it. */
+export function access(rule: AccessRule): RequestHandler {
+  return (request, _response, next) => {
+    try {
+      assertNativeAccess(rule, request)
+    } catch (thrown) {
+      next(toNativeError(thrown))
+      return
+    }
+    next()
+  }
+}
+
+/** Who calls, after {@link authentication}; `undefined` for nobody. */
+export const principalOf = (request: Request): Principal | undefined => principalOfRaw(request)

@@ -1,0 +1,79 @@
+import type { FastifyPluginCallback, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { AccessRule } from '../../core/auth/access.ts'
+import type { Principal } from '../../core/auth/principal.ts'
+import type { CorsOptions } from '../../core/http/cors.ts'
+import { toNativeError } from '../node/framework-error.ts'
+import {
+  AuthenticationGuard,
+  type AuthenticationOptions,
+  assertNativeAccess,
+  CorsGuard,
+  HeadersGuard,
+  type HeadersOptions,
+  principalOf as principalOfRaw,
+  RateLimitGuard,
+  type RateLimitOptions,
+} from '../node/guards.ts'
+import { ownedByParent } from './owned-by-parent.ts'
+
+/** A native plugin for security headers on every reply. Register it first. */
+export const headers: FastifyPluginCallback<HeadersOptions> = ownedByParent((app, options, done) => {
+  const guard = new HeadersGuard(options)
+  app.addHook('onRequest', (request, reply, next) => {
+    guard.apply(request.raw, reply.raw)
+    next()
+  })
+  done()
+})
+
+/** A native plugin that lets pages of listed origins read replies, and answers their preflights. Register it second. */
+export const cors: FastifyPluginCallback<CorsOptions> = ownedByParent((app, options, done) => {
+  const guard = new CorsGuard(options)
+  app.addHook('onRequest', (request, reply, next) => {
+    if (guard.apply(request.raw, reply.raw)) reply.hijack()
+    else next()
+  })
+  done()
+})
+
+/** A native plugin that refuses with 429 what comes too often, to any route. For single routes use {@link limit}. */
+export const rateLimit: FastifyPluginCallback<RateLimitOptions> = ownedByParent((app, options, done) => {
+  app.addHook('onRequest', limit(options))
+  done()
+})
+
+/**
+ * A hook that refuses with 429 what comes too often. By address it belongs into `onRequest`, by principal after
+ * authentication, by a member of the body into `preHandler`.
+ * @throws {TypeError} for a name that no policy has
+ */
+export function limit(options: RateLimitOptions): onRequestAsyncHookHandler {
+  const guard = new RateLimitGuard(options)
+  return (request, reply) => orNative(guard.check(request.raw, reply.raw, request.body))
+}
+
+/** A native plugin that finds out who calls; {@link principalOf} tells. Wrong credentials are refused with 401, missing ones are not. */
+export const authentication: FastifyPluginCallback<AuthenticationOptions> = ownedByParent((app, options, done) => {
+  const guard = new AuthenticationGuard(options)
+  app.addHook('onRequest', (request, reply) => orNative(guard.check(request.raw, reply.raw)))
+  done()
+})
+
+/** A hook that lets pass whom the rule allows; 401 for nobody, 403 for the others. Register {@link authentication} before. */
+export function access(rule: AccessRule): onRequestAsyncHookHandler {
+  return async (request) => {
+    try {
+      assertNativeAccess(rule, request.raw)
+    } catch (thrown) {
+      throw toNativeError(thrown)
+    }
+  }
+}
+
+/** Who calls, after {@link authentication}; `undefined` for nobody. */
+export const principalOf = (request: FastifyRequest): Principal | undefined => principalOfRaw(request.raw)
+
+const orNative = (checked: Promise<void>): Promise<void> =>
+  checked.catch((thrown: unknown) => {
+    throw toNativeError(thrown)
+  })

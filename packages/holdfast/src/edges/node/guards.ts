@@ -1,0 +1,155 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Access, assertAccess } from '../../core/auth/access.ts'
+import type { Authenticate, Principal } from '../../core/auth/principal.ts'
+import { type ActiveCall, createOpenCall, type OpenCall } from '../../core/http/active-call.ts'
+import { type ClientAddressOptions, createClientResolver } from '../../core/http/client-address.ts'
+import { compileCookieTrust, type TrustsCookies } from '../../core/http/cookies.ts'
+import { compileCors, type Cors, type CorsOptions } from '../../core/http/cors.ts'
+import type { FlatHeaders } from '../../core/http/header-block.ts'
+import { type HeaderBlocks, HeaderBook } from '../../core/http/header-blocks.ts'
+import type { HeaderPolicy } from '../../core/http/header-policy.ts'
+import { compileLimits, passBodyGates, passGate, type RouteLimits } from '../../core/http/limits.ts'
+import type { Limiter } from '../../core/rate-limit/limiter.ts'
+import { systemClock } from '../../foundation/clock.ts'
+import { silentLogger } from '../../foundation/logger.ts'
+import { NodeCall } from './node-call.ts'
+
+// The layers of the pipeline one by one, for apps whose routes are not in a table. Each takes the raw request, so that
+// the adapters to Express and Fastify are a few lines.
+
+export interface HeadersOptions extends ClientAddressOptions {
+  /** Default: strict, for data. */
+  readonly policy?: HeaderPolicy
+}
+
+/** Writes security headers on every reply, whoever makes it. */
+export class HeadersGuard {
+  readonly #blocks: HeaderBlocks
+  readonly #open: OpenCall
+
+  constructor(options: HeadersOptions) {
+    this.#blocks = new HeaderBook(options.policy, undefined).blocks('default', false)
+    this.#open = openCalls(options)
+  }
+
+  apply(request: IncomingMessage, response: ServerResponse): void {
+    setHeaders(response, this.#blocks.of(this.#open(new NodeCall(request, response))))
+  }
+}
+
+/** Grants pages of listed origins what they may read, and answers their preflights. */
+export class CorsGuard {
+  readonly #cors: Cors
+
+  constructor(options: CorsOptions) {
+    this.#cors = compileCors(options)
+  }
+
+  /** @returns whether this was a preflight, which is answered and goes no further */
+  apply(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = request.headers
+    setHeaders(response, this.#cors.grant(origin))
+    if (origin === undefined || request.method !== 'OPTIONS') return false
+    if (request.headers['access-control-request-method'] === undefined) return false
+    setHeaders(response, this.#cors.preflight(origin, 'GET, HEAD, POST, PUT, PATCH, DELETE'))
+    response.writeHead(204)
+    response.end()
+    return true
+  }
+}
+
+export interface RateLimitOptions extends ClientAddressOptions {
+  readonly limiter: Limiter
+  /** Policies by name. Default: those that the limiter has everywhere. */
+  readonly policies?: string | readonly string[]
+}
+
+/**
+ * Counts calls by address, by the principal when one was authenticated before, and by a member of the body when one was
+ * parsed before.
+ */
+export class RateLimitGuard {
+  readonly #limits: RouteLimits
+  readonly #open: OpenCall
+
+  /** @throws {TypeError} for a name that no policy has */
+  constructor(options: RateLimitOptions) {
+    const { limiter, policies = limiter.everywhere } = options
+    this.#limits = compileLimits(limiter, [policies].flat())
+    this.#open = openCalls(options)
+  }
+
+  /** @throws {TooManyRequestsError} */
+  async check(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
+    const call = this.#open(new NodeCall(request, response))
+    call.body = body
+    const principal = principalOf(request)
+    response.once('close', () => call.settleLimits(response.statusCode))
+    try {
+      if (this.#limits.address) await passGate(call, this.#limits.address, call.client.key)
+      if (this.#limits.principal && principal) await passGate(call, this.#limits.principal, principal.id)
+      await passBodyGates(call, this.#limits.body)
+    } finally {
+      addLimitFields(response, call)
+    }
+  }
+}
+
+export interface AuthenticationOptions {
+  readonly authenticate: Authenticate
+  /** Origins whose pages may send cookies, where `authenticate` reads any. Default: this service's own. */
+  readonly cors?: CorsOptions
+}
+
+const principals = new WeakMap<IncomingMessage, Principal>()
+
+/** Who calls, once {@link AuthenticationGuard} has passed; `undefined` for nobody. */
+export const principalOf = (request: IncomingMessage): Principal | undefined => principals.get(request)
+
+/** Finds out who calls. Lets everybody pass who shows nothing; {@link assertNativeAccess} decides. */
+export class AuthenticationGuard {
+  readonly #authenticate: Authenticate
+  readonly #trustsCookies: TrustsCookies
+  readonly #open = openCalls({})
+
+  constructor({ authenticate, cors }: AuthenticationOptions) {
+    this.#authenticate = authenticate
+    this.#trustsCookies = compileCookieTrust(cors && compileCors(cors))
+  }
+
+  /** @throws {UnauthorizedError} for credentials that are wrong */
+  async check(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { authorization, cookie } = request.headers
+    const isTrusted = cookie === undefined || this.#trustsCookies(this.#open(new NodeCall(request, response)))
+    const principal = await this.#authenticate({ authorization, cookie: isTrusted ? cookie : undefined })
+    if (principal !== undefined) principals.set(request, principal)
+  }
+}
+
+/** @throws {UnauthorizedError | ForbiddenError} */
+export function assertNativeAccess(access: Access, request: IncomingMessage): void {
+  assertAccess(access, principalOf(request))
+}
+
+const openCalls = (options: ClientAddressOptions): OpenCall =>
+  createOpenCall(createClientResolver(options), systemClock, silentLogger)
+
+function setHeaders(response: ServerResponse, headers: FlatHeaders): void {
+  for (let at = 0; at < headers.length; at += 2) {
+    const [key, text] = [headers[at] as string, headers[at + 1] as string]
+    if (key === 'vary') response.appendHeader(key, text)
+    else response.setHeader(key, text)
+  }
+}
+
+/** Adds to what a limiter before this one said. */
+function addLimitFields(response: ServerResponse, { limitPolicy, limitState }: ActiveCall): void {
+  if (limitPolicy === undefined || limitState === undefined) return
+  for (const [name, text] of [
+    ['RateLimit-Policy', limitPolicy],
+    ['RateLimit', limitState],
+  ] as const) {
+    const known = response.getHeader(name)
+    response.setHeader(name, known === undefined ? text : `${String(known)}, ${text}`)
+  }
+}

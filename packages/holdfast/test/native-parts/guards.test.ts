@@ -1,0 +1,126 @@
+import express from 'express'
+import Fastify from 'fastify'
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { roles, signedIn } from '../../src/core/auth/access.ts'
+import type { Authenticate } from '../../src/core/auth/principal.ts'
+import type { CorsOptions } from '../../src/core/http/cors.ts'
+import * as onExpress from '../../src/edges/express/guards.ts'
+import * as onFastify from '../../src/edges/fastify/guards.ts'
+import { listen } from '../../src/edges/node/listen.ts'
+import { UnauthorizedError } from '../../src/foundation/errors.ts'
+import type { RunningEdge } from '../edges.ts'
+
+// The layers one by one in apps that have no other part of the kit: plain servers, plain handlers of errors.
+
+const authenticate: Authenticate = ({ authorization, cookie }) => {
+  if (authorization === 'wrong') throw new UnauthorizedError('Wrong.')
+  const id = authorization ?? cookie?.replace('id=', '')
+  return id === undefined ? undefined : { id, roles: id === 'root' ? ['admin'] : [], permissions: [] }
+}
+const cors: CorsOptions = { origins: ['https://app.example.com'], credentials: true }
+
+async function run(server: Server): Promise<RunningEdge> {
+  const listening = await listen(server, { port: 0 })
+  return {
+    url: listening.url,
+    server,
+    async stop() {
+      listening.destroy()
+      await listening.stop()
+    },
+  }
+}
+
+const apps: Readonly<Record<string, () => Promise<Server>>> = {
+  async express() {
+    const app = express()
+    app.use(onExpress.headers({ topology: { trusted: ['127.0.0.0/8'] } }))
+    app.use(onExpress.cors(cors))
+    app.use(onExpress.authentication({ authenticate, cors }))
+    app.get('/open', (request, response) => {
+      response.json({ id: onExpress.principalOf(request)?.id ?? null })
+    })
+    app.all('/mine', onExpress.access(signedIn), (request, response) => {
+      response.json({ id: onExpress.principalOf(request)?.id })
+    })
+    app.get('/admin', onExpress.access(roles('admin')), (_request, response) => {
+      response.json({})
+    })
+    return createServer(app)
+  },
+  async fastify() {
+    const app = Fastify()
+    await app.register(onFastify.headers, { topology: { trusted: ['127.0.0.0/8'] } })
+    await app.register(onFastify.cors, cors)
+    await app.register(onFastify.authentication, { authenticate, cors })
+    app.get('/open', (request) => ({ id: onFastify.principalOf(request)?.id ?? null }))
+    app.route({
+      method: ['GET', 'POST'],
+      url: '/mine',
+      onRequest: onFastify.access(signedIn),
+      handler: (request) => ({ id: onFastify.principalOf(request)?.id }),
+    })
+    app.get('/admin', { onRequest: onFastify.access(roles('admin')) }, () => ({}))
+    await app.ready()
+    return app.server
+  },
+}
+
+describe.each(Object.entries(apps))('given single layers in a plain app on %s', (_name, make) => {
+  let edge: RunningEdge
+  beforeAll(async () => {
+    edge = await run(await make())
+  })
+  afterAll(() => edge.stop())
+  const call = (path: string, init: RequestInit = {}): Promise<Response> => fetch(`${edge.url}${path}`, init)
+
+  test.each(['/open', '/mine', '/nowhere'])('when %s is answered, it carries security headers', async (path) => {
+    const { headers } = await call(path)
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test.each(['/open', '/mine', '/nowhere'])('when a listed page calls %s, it may read the answer', async (path) => {
+    const { headers } = await call(path, { headers: { origin: 'https://app.example.com' } })
+    expect(headers.get('access-control-allow-origin')).toBe('https://app.example.com')
+    expect(headers.get('vary')).toContain('Origin')
+  })
+
+  test.each(['/mine', '/nowhere'])('when a browser asks before it calls %s, it learns what it may', async (path) => {
+    const preflight = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
+    const response = await call(path, { method: 'OPTIONS', headers: preflight })
+    expect([response.status, response.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'authorization, content-type, idempotency-key, traceparent',
+    ])
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test('when a foreign page asks, it may not read', async () => {
+    const { headers } = await call('/open', { headers: { origin: 'https://evil.example' } })
+    expect(headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  test.each([
+    ['/open', undefined, 200],
+    ['/open', 'me', 200],
+    ['/open', 'wrong', 401],
+    ['/mine', undefined, 401],
+    ['/mine', 'me', 200],
+    ['/admin', 'me', 403],
+    ['/admin', 'root', 200],
+    ['/admin', undefined, 401],
+  ])('when %s is called by %s, the app answers %i by itself', async (path, authorization, status) => {
+    const response = await call(path, authorization === undefined ? {} : { headers: { authorization } })
+    expect(response.status).toBe(status)
+    expect(response.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null)
+  })
+
+  test('when a foreign page has a cookie sent along, it proves nobody', async () => {
+    const post = (origin: string): Promise<Response> =>
+      call('/mine', { method: 'POST', headers: { cookie: 'id=me', origin } })
+    expect((await post('https://evil.example')).status).toBe(401)
+    expect((await post('https://app.example.com')).status).toBe(200)
+  })
+})
