@@ -21,9 +21,6 @@ const wire: Readonly<Record<ErrorKind, readonly [status: number, title: string]>
   timeout: [504, 'Gateway Timeout'],
 }
 
-/** The status that a kind of failure has on the wire. */
-export const statusOf = (kind: ErrorKind): number => wire[kind][0]
-
 /**
  * An error as it is sent (RFC 9457). This interface is the allow-list: a body is built member by member from it,
  * whatever was thrown and whatever NODE_ENV says.

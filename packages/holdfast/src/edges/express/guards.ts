@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import type { AccessRule } from '../../core/auth/access.ts'
 import type { Principal } from '../../core/auth/principal.ts'
 import type { CorsOptions } from '../../core/http/cors.ts'
@@ -45,30 +45,25 @@ export function cors(options: CorsOptions): RequestHandler {
  */
 export function rateLimit(options: RateLimitOptions): RequestHandler {
   const guard = new RateLimitGuard(options)
-  return (request, response, next) => {
-    guard.check(request, response, request.body).then(
-      () => next(),
-      (thrown: unknown) => next(toNativeError(thrown)),
-    )
-  }
+  return unless((request, response) => guard.check(request, response, request.body))
 }
 
 /** Finds out who calls; {@link principalOf} tells. Wrong credentials are refused with 401, missing ones are not. */
 export function authentication(options: AuthenticationOptions): RequestHandler {
   const guard = new AuthenticationGuard(options)
-  return (request, response, next) => {
-    guard.check(request, response).then(
-      () => next(),
-      (thrown: unknown) => next(toNativeError(thrown)),
-    )
-  }
+  return unless((request, response) => guard.check(request, response))
 }
 
 /** Lets pass whom the rule allows; 401 for nobody, 403 for the others. Mount {@link authentication} before it. */
 export function access(rule: AccessRule): RequestHandler {
-  return (request, _response, next) => {
+  return unless((request) => assertNativeAccess(rule, request))
+}
+
+/** Goes on unless the check throws. */
+function unless(check: (request: Request, response: Response) => void | Promise<void>): RequestHandler {
+  return async (request, response, next) => {
     try {
-      assertNativeAccess(rule, request)
+      await check(request, response)
     } catch (thrown) {
       next(toNativeError(thrown))
       return

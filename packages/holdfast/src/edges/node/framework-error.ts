@@ -1,4 +1,4 @@
-import { statusOf } from '../../core/http/problem.ts'
+import { toProblem } from '../../core/http/problem.ts'
 import { AppError, type ErrorKind, isAppError, withoutStack } from '../../foundation/errors.ts'
 
 type Words = readonly [kind: ErrorKind, code: string, detail: string]
@@ -54,14 +54,25 @@ export function toReason(thrown: unknown): object {
 
 /**
  * A refusal as frameworks read it, so that an app with an error handler of its own, or with none, answers with the
- * status that is meant. A defect stays what it is.
+ * status that is meant. A defect stays what it is, also one that is no error at all.
  */
-export function toNativeError(thrown: unknown): object {
+export function toNativeError(thrown: unknown): Error {
   const reason = toReason(thrown)
-  if (!isAppError(reason) || Object.hasOwn(reason, 'statusCode')) return reason
-  const status = statusOf(reason.kind)
+  try {
+    if (isAppError(reason)) describeToFrameworks(reason)
+  } catch {
+    // One that can't be described, because it is frozen or a look-alike, is a defect to its framework.
+  }
+  return reason as Error
+}
+
+function describeToFrameworks(error: AppError): void {
+  const { problem, isDefect, retryAfterSeconds } = toProblem(error)
+  if (isDefect) return
   const headers: Record<string, string> = {}
-  if (reason.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(reason.retryAfterSeconds))
-  if (status === 401) headers['www-authenticate'] = 'Bearer'
-  return Object.assign(reason, { status, statusCode: status, headers })
+  if (retryAfterSeconds !== undefined) headers['retry-after'] = String(retryAfterSeconds)
+  if (problem.status === 401) headers['www-authenticate'] = 'Bearer'
+  for (const [name, value] of Object.entries({ status: problem.status, statusCode: problem.status, headers })) {
+    Object.defineProperty(error, name, { value, configurable: true })
+  }
 }
