@@ -54,7 +54,7 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   const maxBodyBytes = spec.maxBodyBytes ?? settings.maxBodyBytes
   const isGuarded = spec.access !== 'public'
   const authenticate = isGuarded ? settings.authenticate : undefined
-  const blocks = settings.headers.blocks(spec.headers ?? 'default', isGuarded)
+  const blocks = settings.headers.blocks(spec.headers ?? 'default', isGuarded || spec.cookies !== undefined)
   const limits = routeLimits(settings.limiter, spec.limit)
   const parse = compileInput(spec, spec.unknownKeys ?? 'refuse', settings.prepareSchema)
   const names = parameterNames(route.path)
@@ -276,10 +276,14 @@ function toRefusal(
   call.settleLimits(problem.status)
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
   // RFC 9110 section 11.6.1 demands a challenge with every 401.
-  if (problem.status === 401) headers.push('www-authenticate', 'Bearer')
+  if (problem.status === 401) headers.push('www-authenticate', challengeOf(problem.code))
   logRequest(settings.logger, call, problem.status, bytes, problem.code)
   return { status: problem.status, headers, body, closes: problem.status === 408 }
 }
+
+/** RFC 6750, section 3.1: a client that showed a token learns that it is the token; one that showed none, no more. */
+const challengeOf = (code: string): string =>
+  code.startsWith('auth.token_') ? 'Bearer error="invalid_token"' : 'Bearer'
 
 /** The handler of errors failed: a constant, so that nothing about it can fail or leak. */
 export function lastResort(thrown: unknown, { logger }: PipelineSettings): WireReply {
