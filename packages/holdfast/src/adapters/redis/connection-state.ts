@@ -12,8 +12,7 @@ export interface ConnectionState {
   whenChanged(ms: number): Promise<void>
   /** Resolves when it is up, or after `ms`. */
   whenUp(ms: number, signal?: AbortSignal): Promise<void>
-  /** False when it was closed before. */
-  close(): boolean
+  close(): void
 }
 
 /** Follows a client that reconnects for ever, and tells the log of each change once. */
@@ -57,7 +56,7 @@ export function watchState(client: Client | Cluster, settings: RedisSettings): C
     lastError: () => lastError,
     whenChanged: (ms) => happens(changes, 'change', ms),
     whenUp: (ms, signal) => happens(changes, 'up', ms, signal),
-    close: () => change('closed'),
+    close: () => void change('closed'),
   }
 }
 

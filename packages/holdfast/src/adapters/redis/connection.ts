@@ -23,26 +23,32 @@ export function connect(settings: RedisSettings): Connection {
   const { commandTimeoutMs, connectTimeoutMs, maxPending } = settings
   const client = settings.isCluster ? clusterClient(settings) : singleClient(settings)
   const state = watchState(client, settings)
+  const idle = Promise.withResolvers<void>()
   let pending = 0
 
   async function exchange(commands: (call: Call) => Promise<unknown>): Promise<unknown> {
+    if (state.now() === 'closed') throw unavailable('The connection to Redis is closed.')
     // Those that are given up count until the driver has forgotten them: they are what fills its queue.
     if (pending >= maxPending) throw unavailable(`${maxPending} commands wait for Redis already; try again shortly.`)
     pending += 1
     let isLate = false
     const call: Call = async (replies, name, args) => {
-      await standing()
+      if (client.status !== 'ready') await standing()
       // What its caller was told has failed is not done afterwards.
       if (isLate) throw unavailable('Redis came back too late.')
       return await send(client, replies, name, args)
     }
-    const result = commands(call).finally(() => (pending -= 1))
+    const result = commands(call).finally(settled)
     return await withinTime(result, commandTimeoutMs, () => (isLate = true))
+  }
+
+  function settled(): void {
+    pending -= 1
+    if (pending === 0 && state.now() === 'closed') idle.resolve()
   }
 
   /** Before anything is known of Redis a command waits, within its time; once Redis is gone it fails at once. */
   async function standing(): Promise<void> {
-    if (client.status === 'ready') return
     if (state.now() === 'new') await state.whenChanged(commandTimeoutMs)
     if (state.now() !== 'up') throw unavailable('Redis is not reachable; try again shortly.', state.lastError())
   }
@@ -51,9 +57,11 @@ export function connect(settings: RedisSettings): Connection {
     exchange,
     whenReady: (signal) => (client.status === 'ready' ? Promise.resolve() : state.whenUp(connectTimeoutMs, signal)),
     async close() {
-      const isFirst = state.close()
-      if (isFirst && client.status === 'ready')
-        await Promise.race([client.quit(), delay(commandTimeoutMs)]).catch(() => {})
+      state.close()
+      const late = new AbortController()
+      const bound = delay(commandTimeoutMs, undefined, { signal: late.signal }).catch(() => {})
+      if (pending > 0 && client.status === 'ready') await Promise.race([idle.promise, bound])
+      late.abort()
       client.disconnect()
     },
   }
