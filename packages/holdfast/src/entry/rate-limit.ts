@@ -1,4 +1,5 @@
-export type { LimitStore, Take, Taken } from '../core/rate-limit/limit-store.ts'
+export { createLimiter } from '../core/rate-limit/create-limiter.ts'
+export type { LimitCounter, LimitStore, Taken } from '../core/rate-limit/limit-store.ts'
 export type {
   LimitDecision,
   Limiter,
@@ -7,3 +8,8 @@ export type {
   LimitPolicy,
   LimitSubject,
 } from '../core/rate-limit/limiter.ts'
+export {
+  createMemoryLimitStore,
+  type MemoryLimitStore,
+  type MemoryLimitStoreOptions,
+} from '../core/rate-limit/memory-limit-store.ts'

@@ -1,2 +1,3 @@
+export { createRedisLimitStore, type RedisLimitStoreOptions } from '../adapters/redis/limit-store.ts'
 export { createRedis } from '../adapters/redis/redis.ts'
 export type { Redis, RedisArgument, RedisOptions, RedisScript } from '../adapters/redis/redis.ts'

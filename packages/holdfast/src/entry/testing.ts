@@ -4,3 +4,4 @@ export { compareExchanges, type Probe, runProbe } from '../testing/conformance/p
 export { conformanceProbes } from '../testing/conformance/probes.ts'
 export type { ConformanceTarget } from '../testing/conformance/target.ts'
 export { type Exchange, exchange, type ExchangeOptions, type WireResponse } from '../testing/conformance/wire.ts'
+export { type LimitStoreCase, limitStoreSuite, type LimitStoreUnderTest } from '../testing/limit-store-suite.ts'
