@@ -212,10 +212,10 @@ describe.each(Object.entries(edges))('given header policies and origins on %s', 
 
   test('when a foreign page has a cookie sent along, it proves nobody', async () => {
     seenCookies.length = 0
-    const post = (origin: string): Promise<Response> =>
+    const postFrom = (origin: string): Promise<Response> =>
       call('/mine', { method: 'POST', headers: { cookie: 'me=1', origin } })
-    expect((await post('https://evil.example')).status).toBe(401)
-    expect((await post('https://app.example.com')).status).toBe(204)
+    expect((await postFrom('https://evil.example')).status).toBe(401)
+    expect((await postFrom('https://app.example.com')).status).toBe(204)
     expect(seenCookies).toEqual([undefined, 'me=1'])
   })
 })

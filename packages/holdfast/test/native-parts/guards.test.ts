@@ -118,9 +118,9 @@ describe.each(Object.entries(apps))('given single layers in a plain app on %s', 
   })
 
   test('when a foreign page has a cookie sent along, it proves nobody', async () => {
-    const post = (origin: string): Promise<Response> =>
+    const postFrom = (origin: string): Promise<Response> =>
       call('/mine', { method: 'POST', headers: { cookie: 'id=me', origin } })
-    expect((await post('https://evil.example')).status).toBe(401)
-    expect((await post('https://app.example.com')).status).toBe(200)
+    expect((await postFrom('https://evil.example')).status).toBe(401)
+    expect((await postFrom('https://app.example.com')).status).toBe(200)
   })
 })
