@@ -110,6 +110,11 @@ function clusterClient(settings: RedisSettings): Cluster {
     clusterRetryStrategy: retryStrategy,
     enableOfflineQueue: false,
     slotsRefreshTimeout: settings.connectTimeoutMs,
+    // A command that comes while the connection to its node is being made tries again a few times within its own time.
+    retryDelayOnFailover: Math.ceil(settings.commandTimeoutMs / 8),
+    retryDelayOnTryAgain: Math.ceil(settings.commandTimeoutMs / 8),
+    // Only time mends this one; the caller is told at once.
+    retryDelayOnClusterDown: 0,
     // A certificate names the host, not its address, so the name is what is connected to.
     ...(first.tls && { dnsLookup: sameName }),
   }

@@ -58,6 +58,7 @@ export type RedisArgument = string | number | Uint8Array
  * Connects to a Redis, Valkey or Redis Cluster, in the background and for ever: a server that is gone is tried again
  * within a second or so, and meanwhile each command fails at once. Nothing waits in a queue for better times. One that
  * is frozen costs `commandTimeoutMs` per command, until after `connectTimeoutMs` without any answer it counts as gone.
+ * In a cluster, commands for a node that is gone cost that much until the cluster says so.
  *
  * Not for blocking commands such as BLPOP: their wait would hold up everybody else's.
  *
