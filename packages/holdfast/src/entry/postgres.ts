@@ -1,3 +1,5 @@
+export { createPostgresApiKeyStore } from '../adapters/postgres/api-key-store.ts'
+export { createPostgresSessionStore, type PostgresSessionStoreOptions } from '../adapters/postgres/session-store.ts'
 export { createDatabase } from '../adapters/postgres/database.ts'
 export type { Database, DatabaseStats, QueryOptions } from '../adapters/postgres/database.ts'
 export type { DatabaseOptions } from '../adapters/postgres/database-options.ts'
