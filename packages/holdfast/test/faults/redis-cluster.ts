@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis as Client } from 'ioredis'
 import { startEmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
 import type { EmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
+import { freePort } from './free-port.ts'
 
 export interface RedisCluster {
   readonly urls: readonly string[]
@@ -49,20 +48,9 @@ async function startNode(password: string): Promise<EmbeddedRedis> {
 /** A port whose bus port, 10 000 above it, is free as well. */
 async function portWithBus(): Promise<number> {
   for (;;) {
-    const port = await freePort(0)
+    const port = await freePort()
     if (port !== undefined && port < 55_000 && (await freePort(port + 10_000)) !== undefined) return port
   }
-}
-
-function freePort(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(undefined))
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address() as AddressInfo
-      server.close(() => resolve(address.port))
-    })
-  })
 }
 
 const slots = 16_384

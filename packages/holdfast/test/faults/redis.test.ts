@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { startEmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
 import type { EmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
@@ -6,6 +9,8 @@ import { createRedis } from '../../src/adapters/redis/redis.ts'
 import type { Redis, RedisOptions } from '../../src/adapters/redis/redis.ts'
 import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
 import type { RecordingLogger } from '../../src/testing/recording-logger.ts'
+import { certificate } from './certificate.ts'
+import { freePort } from './free-port.ts'
 import { freeze, kill, thaw } from './processes.ts'
 import { startProxy } from './proxy.ts'
 import type { FaultProxy } from './proxy.ts'
@@ -104,6 +109,17 @@ describe('given a network between us and Redis', () => {
     await vi.waitFor(() => redis.check(), patience)
     expect(messagesOf(logger)).toEqual([])
     expect(proxy.counts).toMatchObject({ accepted: 1, open: 1 })
+  })
+
+  test('when the answer that a script is not known comes too late, the script is not sent', async () => {
+    const { proxy, redis } = await opened()
+    await proxy.delay(70)
+    const error = await failure(redis.run(increment, ['a'], [1]))
+    await proxy.pass()
+    await vi.waitFor(() => redis.check(), patience)
+
+    expect(error).toMatchObject({ message: expect.stringContaining('within 100 ms') })
+    await expect(redis.command('GET', 'a')).resolves.toBeNull()
   })
 
   test('when it dies under a subscription that hears nothing, that is noticed and the gap told', async () => {
@@ -223,6 +239,53 @@ describe('given a Redis Cluster', () => {
 
     expect(error.cause?.message).toContain('WRONGPASS')
     expect(JSON.stringify([logger.lines, error.cause, { ...error.cause }])).not.toContain('hunter2')
+  })
+})
+
+describe('given a Redis behind TLS', () => {
+  async function startTls(): Promise<EmbeddedRedis & { tlsUrl: string }> {
+    const folder = mkdtempSync(join(tmpdir(), 'redis-tls-test-'))
+    cleanUps.push(() => rmSync(folder, { recursive: true }))
+    for (const [name, text] of Object.entries(certificate)) writeFileSync(join(folder, name), text)
+    const tlsPort = await freePort()
+    const files = [
+      '--tls-cert-file',
+      join(folder, 'cert'),
+      '--tls-key-file',
+      join(folder, 'key'),
+      '--tls-auth-clients',
+      'no',
+    ]
+    const server = await startEmbeddedRedis({ flags: ['--tls-port', String(tlsPort), ...files] })
+    if (server === undefined) throw new Error('No redis-server on PATH')
+    cleanUps.push(() => server.stop())
+    const tlsUrl = server.url.replace('redis:', 'rediss:').replace(`127.0.0.1:${server.port}`, `localhost:${tlsPort}`)
+    return { ...server, tlsUrl }
+  }
+
+  test('when its certificate is trusted, commands and subscriptions work', async () => {
+    const { tlsUrl } = await startTls()
+    const { redis } = open({ url: tlsUrl, ca: certificate.cert })
+    const heard: string[] = []
+    await redis.check()
+    await redis.subscribe(
+      'a',
+      (message) => heard.push(message),
+      () => {},
+    )
+    await redis.publish('a', 'one')
+
+    expect(await redis.run(increment, ['a'], [1])).toBe(1)
+    await vi.waitFor(() => expect(heard).toEqual(['one']), patience)
+  })
+
+  test('when its certificate is not trusted, or is no certificate for it, it is not talked to', async () => {
+    const { url, tlsUrl } = await startTls()
+    const untrusted = await failure(open({ url: tlsUrl }).redis.check())
+    const noTls = await failure(open({ url: url.replace('redis:', 'rediss:') }).redis.check())
+
+    expect(untrusted.cause?.message).toMatch(/self-signed certificate/)
+    expect(noTls.code).toBe('redis.unavailable')
   })
 })
 
