@@ -1,4 +1,30 @@
+export { type AccessTokensOptions, createAccessTokens } from '../adapters/jose/access-tokens.ts'
+export type { AsymmetricAlgorithm, Jwk, VerificationKey } from '../adapters/jose/jwk.ts'
+export {
+  createKeySet,
+  generateKey,
+  jwksText,
+  type KeySet,
+  type PrivateJwks,
+  type PublicJwks,
+  type SigningKey,
+} from '../adapters/jose/key-set.ts'
+export type { OnRefused, RefusalReason } from '../adapters/jose/refusal.ts'
+export {
+  createRemoteIssuer,
+  type RemoteClaims,
+  type RemoteIssuer,
+  type RemoteIssuerOptions,
+} from '../adapters/jose/remote-issuer.ts'
 export type { AccessClaims, AccessGrant, AccessTokens, IssuedToken } from '../core/auth/access-token.ts'
+export {
+  type ApiKeyInfo,
+  type ApiKeys,
+  type ApiKeysOptions,
+  createApiKeys,
+  type IssueApiKey,
+  type IssuedApiKey,
+} from '../core/auth/api-key-service.ts'
 export type { ApiKeyRecord, ApiKeyStore } from '../core/auth/api-keys.ts'
 export { bearerToken, firstOf, isJwtShaped } from '../core/auth/bearer.ts'
 export type { OnSecurityEvent, SecurityEvent } from '../core/auth/security-event.ts'
