@@ -34,18 +34,18 @@ interface Parts {
 
 function open(options: RedisOptions): { redis: Redis; logger: RecordingLogger } {
   const logger = createRecordingLogger()
-  const redis = createRedis({ logger, connectTimeoutMs: 300, ...options })
+  const redis = createRedis({ logger, commandTimeoutMs: 2000, connectTimeoutMs: 300, ...options })
   cleanUps.push(() => redis.close())
   return { redis, logger }
 }
 
-async function opened(): Promise<Parts> {
+async function opened(options: Partial<RedisOptions> = {}): Promise<Parts> {
   const server = await startEmbeddedRedis()
   if (server === undefined) throw new Error('No redis-server on PATH')
   cleanUps.push(() => server.stop())
   const proxy = await startProxy(server.port)
   cleanUps.push(() => proxy.stop())
-  const parts = open({ url: server.url.replace(String(server.port), String(proxy.port)) })
+  const parts = open({ url: server.url.replace(String(server.port), String(proxy.port)), ...options })
   await parts.redis.check()
   return { server, proxy, ...parts }
 }
@@ -69,7 +69,7 @@ const isDown = (logger: RecordingLogger): Promise<void> =>
 
 describe('given a network between us and Redis', () => {
   test('when it swallows everything, commands fail in their time, then at once, and it heals', async () => {
-    const { proxy, redis, logger } = await opened()
+    const { proxy, redis, logger } = await opened({ commandTimeoutMs: 100 })
     await proxy.blackhole()
     const first = await failure(redis.run(increment, ['a'], [1]))
     const { accepted } = proxy.counts
@@ -101,7 +101,7 @@ describe('given a network between us and Redis', () => {
   })
 
   test('when it is slower than a command may take, commands fail but the connection stays', async () => {
-    const { proxy, redis, logger } = await opened()
+    const { proxy, redis, logger } = await opened({ commandTimeoutMs: 100, connectTimeoutMs: 5000 })
     await proxy.delay(80)
     const errors = await Promise.all(Array.from({ length: 20 }, () => failure(redis.run(increment, ['a'], [1]))))
     await proxy.delay(10)
@@ -113,7 +113,7 @@ describe('given a network between us and Redis', () => {
   })
 
   test('when the answer that a script is not known comes too late, the script is not sent', async () => {
-    const { proxy, redis } = await opened()
+    const { proxy, redis } = await opened({ commandTimeoutMs: 100 })
     await proxy.delay(70)
     const error = await failure(redis.run(increment, ['a'], [1]))
     await proxy.pass()
@@ -147,7 +147,7 @@ describe('given a Redis Cluster', () => {
   async function cluster(): Promise<RedisCluster & { redis: Redis; logger: RecordingLogger }> {
     const servers = await startRedisCluster()
     cleanUps.push(() => servers.stop())
-    const parts = open({ url: servers.urls, keyPrefix: 'shop:', commandTimeoutMs: 1000 })
+    const parts = open({ url: servers.urls, keyPrefix: 'shop:' })
     await parts.redis.check()
     return { ...servers, ...parts }
   }
