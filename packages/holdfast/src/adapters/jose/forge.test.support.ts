@@ -40,3 +40,8 @@ export const rsaJwk = (kid: string): Jwk => ({
   kid,
   alg: 'RS256',
 })
+
+export const withoutMembers = (value: Jwk, ...names: readonly string[]): Jwk =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)))
+
+export const privateMembers: readonly string[] = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth']

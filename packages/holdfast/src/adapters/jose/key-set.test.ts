@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { calculateJwkThumbprint, createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
+import { privateMembers, withoutMembers } from './forge.test.support.ts'
 import type { Jwk } from './jwk.ts'
 import { createKeySet, generateKey, jwksText } from './key-set.ts'
 
@@ -16,10 +17,7 @@ const rs256 = { ...rsaKey(2048), kid: 'rsa', alg: 'RS256' }
 const ps256 = { ...rsaKey(2048), kid: 'pss', alg: 'PS256' }
 const hs256 = { kty: 'oct', kid: 'shared', alg: 'HS256', k: randomBytes(32).toString('base64url') }
 const all = [ed25519, es256, rs256, ps256, hs256]
-const without = (jwk: Jwk, ...names: string[]): Jwk =>
-  Object.fromEntries(Object.entries(jwk).filter(([name]) => !names.includes(name)))
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth']
-const toPublic = (jwk: Jwk): Jwk => without(jwk, ...privateMembers)
+const toPublic = (jwk: Jwk): Jwk => withoutMembers(jwk, ...privateMembers)
 
 describe('given a key set', () => {
   test('when its keys are read, the first signs and all are found by their id', () => {
@@ -104,7 +102,7 @@ describe('given keys nobody should use', () => {
     ['no keys', { keys: [] }, 'has 0'],
     ['too many', { keys: Array.from({ length: 21 }, () => ed25519) }, 'has 21'],
     ['a text among them', { keys: ['x'] }, 'Key 1 is no object'],
-    ['no kid', { keys: [without(ed25519, 'kid')] }, 'kid'],
+    ['no kid', { keys: [withoutMembers(ed25519, 'kid')] }, 'kid'],
     ['a kid that is a path', { keys: [{ ...ed25519, kid: '../../dev/null' }] }, 'kid'],
     ['a kid that is SQL', { keys: [{ ...ed25519, kid: "x' or '1'='1" }] }, 'kid'],
     ['an empty kid', { keys: [{ ...ed25519, kid: '' }] }, 'kid'],
@@ -113,7 +111,7 @@ describe('given keys nobody should use', () => {
     ['one key twice', { keys: [ed25519, { ...ed25519, kid: 'b' }] }, 'one algorithm'],
     ['one key, two algorithms', { keys: [rs256, { ...rs256, kid: 'b', alg: 'PS256' }] }, 'one algorithm'],
     ['one secret twice', { keys: [hs256, { ...hs256, kid: 'b' }] }, 'one algorithm'],
-    ['no alg', { keys: [without(ed25519, 'alg')] }, 'no alg'],
+    ['no alg', { keys: [withoutMembers(ed25519, 'alg')] }, 'no alg'],
     ['alg none', { keys: [{ ...ed25519, alg: 'none' }] }, 'not taken'],
     ['alg of a prototype', { keys: [{ ...ed25519, alg: 'constructor' }] }, 'not taken'],
     ['an alg for encryption', { keys: [{ ...rs256, alg: 'RSA-OAEP' }] }, 'not taken'],

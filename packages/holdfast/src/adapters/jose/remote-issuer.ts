@@ -78,7 +78,7 @@ export interface RemoteIssuer {
    */
   readonly authenticate: Authenticate
   /** As `authenticate`, for a token that came another way. Without a promise for one that was verified lately. */
-  verify(token: string): RemoteClaims | Promise<RemoteClaims>
+  readonly verify: (token: string) => RemoteClaims | Promise<RemoteClaims>
 }
 
 /** Thumbprints of certificates: identifiers that some issuers add and nobody here reads. */

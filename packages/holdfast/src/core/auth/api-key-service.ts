@@ -157,11 +157,14 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     return key.principal
   }
 
+  const onFailure = (error: unknown): void => logger.error({ err: error }, 'A listener to security events failed')
   const report = (event: SecurityEvent): void => {
     try {
-      onEvent?.(event)
+      // A listener may well be an async function, whatever its type says.
+      const told: unknown = onEvent?.(event)
+      if (told instanceof Promise) told.catch(onFailure)
     } catch (error) {
-      logger.error({ err: error, type: event.type }, 'A security event was not taken')
+      onFailure(error)
     }
   }
 
