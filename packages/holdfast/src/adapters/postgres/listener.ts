@@ -37,6 +37,7 @@ class Listener {
   readonly #logger: Logger
   readonly #timeoutMs: number
   #client: pg.Client | undefined
+  #connecting: pg.Client | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
   #isClosed = false
@@ -61,6 +62,7 @@ class Listener {
     clearTimeout(this.#timer)
     const client = this.#client
     this.#client = undefined
+    if (this.#connecting !== undefined) destroy(this.#connecting)
     if (client !== undefined) await leave(client, this.#timeoutMs)
   }
 
@@ -77,20 +79,22 @@ class Listener {
     client.on('error', () => this.#onLost(client))
     client.on('end', () => this.#onLost(client))
     client.on('notification', ({ payload = '' }) => {
-      if (client === this.#client) this.#options.onMessage(payload)
+      if (!this.#isClosed) this.#guard(() => this.#options.onMessage(payload))
     })
-    // From here on its loss is ours to notice, also while it signs in.
-    this.#client = client
+    this.#connecting = client
     try {
       await client.connect()
       await client.query(`listen ${pg.escapeIdentifier(this.#options.channel)}`)
     } catch (error) {
-      if (this.#client === client) this.#client = undefined
       destroy(client)
       throw error
+    } finally {
+      this.#connecting = undefined
     }
-    if (this.#client === client) this.#checkLater()
-    else destroy(client)
+    if (this.#isClosed) return destroy(client)
+    // From here on its loss is ours to notice; until here it was an error.
+    this.#client = client
+    this.#checkLater()
   }
 
   #onLost(client: pg.Client): void {
@@ -119,10 +123,19 @@ class Listener {
       this.#reconnectLater()
       return
     }
-    if (this.#isClosed || this.#client === undefined) return
+    if (this.#isClosed) return
     this.#failures = 0
     this.#logger.info({}, 'Listening to PostgreSQL again')
-    this.#options.onGap()
+    this.#guard(() => this.#options.onGap())
+  }
+
+  /** A defect of whoever listens would end the process here: nobody above us catches it. */
+  #guard(listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      this.#logger.error({ err: error }, 'A listener to PostgreSQL failed')
+    }
   }
 
   #checkLater(): void {

@@ -40,6 +40,7 @@ export class Revocations {
   #mustReadAgain = false
   #isFailing = false
   #isOpen = false
+  #opening: Promise<void> | undefined
   #timer: Timer | undefined
   #unsubscribe: (() => Promise<void>) | undefined
 
@@ -48,25 +49,14 @@ export class Revocations {
     this.#keepMs = options.tokenLifetimeMs + toleranceMs
   }
 
-  async open(): Promise<void> {
-    if (this.#isOpen) return
-    this.#isOpen = true
-    try {
-      // Before the first read, so that nothing falls between the two.
-      this.#unsubscribe = await this.#options.store.subscribe(
-        (revocation) => this.add(revocation),
-        () => this.#onGap(),
-      )
-      await this.#read()
-      this.#scheduleNext()
-    } catch (error) {
-      await this.close()
-      throw error
-    }
+  open(): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
   }
 
   async close(): Promise<void> {
     this.#isOpen = false
+    this.#opening = undefined
     this.#timer?.cancel()
     this.#cursor = undefined
     const unsubscribe = this.#unsubscribe
@@ -82,6 +72,8 @@ export class Revocations {
     if (this.#endedSessions.has(sessionId) || issued < this.#notBefore) throw sessionEnded()
     const outdated = this.#outdatedPrincipals.get(principalId)
     if (outdated !== undefined && issued <= outdated.at) throw tokenOutdated()
+    // What ended it may be forgotten by now. Only a clock that was stepped has a token look good for so long.
+    if (issued < this.now() - this.#keepMs) throw tokenOutdated()
   }
 
   add(revocation: Revocation): void {
@@ -100,6 +92,24 @@ export class Revocations {
   /** How many are known at this moment. */
   get size(): number {
     return this.#endedSessions.size + this.#outdatedPrincipals.size
+  }
+
+  async #open(): Promise<void> {
+    this.#isOpen = true
+    try {
+      // Before the first read, so that nothing falls between the two.
+      this.#unsubscribe = await this.#options.store.subscribe(
+        (revocation) => this.add(revocation),
+        () => this.#onGap(),
+      )
+      await this.#read()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    if (this.#isOpen) this.#scheduleNext()
+    // Closed while it opened: what came to stand since is taken down again.
+    else await this.close()
   }
 
   #addSession(sessionId: string, learnedAt: number): void {
