@@ -24,9 +24,9 @@ export interface MemoryLimitStore extends LimitStore {
  * Counts in the memory of this process: for a service that runs in one process, for tests, and for the time a shared
  * store is away.
  *
- * When all places are taken, the counter nearest to full of the next eight makes room: what has been used up outlives
- * what has hardly been touched. To be rid of a used-up counter an attacker has to use up `maxKeys` others as far, by
- * which he could have made `maxKeys` times as many calls to begin with.
+ * When all places are taken, a counter that is no further from full than the newcomer makes room: what has been used up
+ * outlives what has hardly been touched. To be rid of a used-up counter an attacker has to use up some `maxKeys` others
+ * as far: ten attempts more cost him a million calls from 100 000 addresses, which could have made those attempts.
  *
  * @throws {RangeError} for `maxKeys` out of bounds
  */
@@ -42,7 +42,7 @@ export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): M
     for (const [i, counter] of counters.entries()) {
       const after = fullAfterTake(counter, full[i]!, granted)
       full[i] = after
-      if (after > now) counts.set(keyOf(subject, counter), after, now)
+      if (after > now) counts.set(keyOf(subject, counter), after)
     }
     return { granted, takenAt: now, resetMs: full.map((at) => at - now) }
   }
@@ -52,7 +52,7 @@ export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): M
     for (const counter of counters) {
       const key = keyOf(subject, counter)
       const full = fullAfterReturn(counter, fullAt(counter, counts.get(key), now), calls, now - takenAt)
-      if (full > now) counts.set(key, full, now)
+      if (full > now) counts.set(key, full)
       else counts.delete(key)
     }
   }
@@ -72,12 +72,16 @@ export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): M
 // No policy has a space in its name.
 const keyOf = (subject: string, { policy }: LimitCounter): string => `${policy} ${subject}`
 
+const mostLooks = 4096
+
 /** When each counter is full again, for a bounded number of counters. */
 class BoundedCounts {
   readonly #counters = new Map<string, number>()
   readonly #maxKeys: number
   // Goes round and round; a Map's iterator follows what is added and deleted meanwhile.
   #hand: MapIterator<[string, number]> = this.#counters.entries()
+  /** Each newcomer earns eight, most use one: so there are enough to get past a row of counters that are used up. */
+  #looks = mostLooks
 
   constructor(maxKeys: number) {
     this.#maxKeys = maxKeys
@@ -91,8 +95,8 @@ class BoundedCounts {
     return this.#counters.get(key)
   }
 
-  set(key: string, full: number, now: number): void {
-    if (this.#counters.size >= this.#maxKeys && !this.#counters.has(key)) this.#makeRoom(now)
+  set(key: string, full: number): void {
+    if (this.#counters.size >= this.#maxKeys && !this.#counters.has(key)) this.#makeRoom(full)
     this.#counters.set(key, full)
   }
 
@@ -100,12 +104,16 @@ class BoundedCounts {
     this.#counters.delete(key)
   }
 
-  #makeRoom(now: number): void {
-    let [nearest, soonest] = this.#next()
-    for (let looked = 1; looked < 8 && soonest > now; looked += 1) {
+  /** The next one that is no further from full than the newcomer, or of all that may be looked at the nearest. */
+  #makeRoom(newcomer: number): void {
+    this.#looks = Math.min(this.#looks + 8, mostLooks)
+    let nearest = ''
+    let soonest = Infinity
+    do {
       const [key, full] = this.#next()
       if (full < soonest) [nearest, soonest] = [key, full]
-    }
+      this.#looks -= 1
+    } while (soonest > newcomer && this.#looks > 0)
     this.#counters.delete(nearest)
   }
 
