@@ -177,6 +177,17 @@ describe('given a Redis Cluster', () => {
     expect(await redis.run(increment, ['a'], [1])).toBe(2)
   })
 
+  test('when many commands come before the nodes are connected, they are done within the usual time', async () => {
+    const { urls } = await cluster()
+    // On a machine that is busy elsewhere the first attempts may take longer.
+    await vi.waitFor(async () => {
+      const { redis } = open({ url: urls, commandTimeoutMs: 100 })
+      await redis.check()
+      const many = Array.from({ length: 300 }, (_, index) => redis.run(increment, [`key-${index}`], [1]))
+      expect(new Set(codesOf(await Promise.allSettled(many)))).toEqual(new Set(['done']))
+    }, patience)
+  })
+
   test('when somebody publishes through any node, the subscriber hears it', async () => {
     const { redis, nodes } = await cluster()
     const heard: string[] = []
