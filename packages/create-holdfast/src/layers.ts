@@ -15,6 +15,8 @@ export const layersFor = (edge: EdgeName): readonly LayerName[] => ['base', `edg
 /** What `base` imports and does not bring. Exactly one of the other layers fills each. */
 export const slots: readonly string[] = [
   'src/edge.ts',
+  'src/modules/accounts/accounts.repository.ts',
+  'src/modules/accounts/audit.repository.ts',
   'src/modules/catalog/catalog.repository.ts',
   'src/platform/database.ts',
   'test/database.ts',

@@ -31,7 +31,9 @@ export function planFiles(
     __SERVICE_NAME__: choices.name.replace(/^@.*\//, ''),
     '__COPY_VENDOR__\n': isPacked ? 'COPY vendor ./vendor\n' : '',
   }
-  const byPath = Map.groupBy(templates, ({ path }) => renamed[path] ?? path)
+  // What layers say of one file stands in the order of their names, whichever was read first.
+  const inOrder = templates.toSorted((a, b) => a.layer.localeCompare(b.layer, 'en'))
+  const byPath = Map.groupBy(inOrder, ({ path }) => renamed[path] ?? path)
   assertSlots(byPath)
 
   const files = [...byPath].map(([path, parts]): PlannedFile => {

@@ -1,9 +1,20 @@
-import { connectionUrl, type Environment, loadConfig, networks, type Relation, wholeNumber } from 'holdfast/config'
+import {
+  connectionUrl,
+  type Environment,
+  loadConfig,
+  networks,
+  type Relation,
+  sensitive,
+  wholeNumber,
+} from 'holdfast/config'
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
 
 const ms = (byDefault: number) => wholeNumber(1, 3_600_000).default(byDefault)
 const count = (byDefault: number) => wholeNumber(1, 10_000).default(byDefault)
+const seconds = (byDefault: number) => wholeNumber(60, 31_536_000).default(byDefault)
+const name = z.string().min(1).max(512).default('__SERVICE_NAME__')
+const list = z.string().transform((text) => text.split(',').map((item) => item.trim()))
 
 const Settings = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
@@ -19,6 +30,23 @@ const Settings = z.object({
   MAX_BODY_BYTES: wholeNumber(1, 104_857_600).default(102_400),
   REVEAL_DEFECTS: z.stringbool().default(false),
 
+  CORS_ORIGINS: list.optional(),
+  LIMIT_ADDRESS_PER_MINUTE: count(300),
+  LIMIT_PRINCIPAL_PER_MINUTE: count(600),
+  LIMIT_LOGIN_FAILURES_PER_MINUTE: count(10),
+  LIMIT_REGISTRATIONS_PER_10_MINUTES: count(5),
+
+  AUTH_KEYS: sensitive().optional(),
+  AUTH_ISSUER: name,
+  AUTH_AUDIENCE: name,
+  ACCESS_TOKEN_SECONDS: wholeNumber(60, 3600).default(900),
+  SESSION_IDLE_SECONDS: seconds(14 * 86_400),
+  SESSION_LIFETIME_SECONDS: seconds(90 * 86_400),
+  SEED_ADMIN_PASSWORD: sensitive().optional(),
+  SEED_USER_PASSWORD: sensitive().optional(),
+
+  REDIS_URL: connectionUrl({ schemes: ['redis', 'rediss'] }).optional(),
+
   DATABASE_URL: connectionUrl({ schemes: ['postgres', 'postgresql'] }).optional(),
   DATABASE_POOL_SIZE: count(10),
   DATABASE_STATEMENT_TIMEOUT_MS: ms(5000),
@@ -33,7 +61,11 @@ const Settings = z.object({
 export type Config = Readonly<z.infer<typeof Settings>>
 
 /** @throws {ConfigError} listing everything that is missing, wrong or contradictory */
-export const readConfig = (env: Environment = environment()): Config => loadConfig(Settings, { env, relations })
+export const readConfig = (env: Environment = environment()): Config =>
+  loadConfig(Settings, { env, relations: (config) => [...relations(config), ...servingRelations(config)] })
+
+/** For tasks such as migrating, which serve nobody: they need neither keys nor Redis, so nobody has to give them any. */
+export const readTaskConfig = (env: Environment = environment()): Config => loadConfig(Settings, { env, relations })
 
 /** A .env file fills what the environment leaves open. Not Node's flag for it: with --watch it needs the file. */
 function environment(): Environment {
@@ -54,6 +86,18 @@ const relations = (config: Config): readonly Relation[] => [
     message: 'DATABASE_URL is missing: production takes no embedded database. Set it, or DATABASE_URL_FILE',
   },
   {
+    holds: config.ACCESS_TOKEN_SECONDS < config.SESSION_IDLE_SECONDS,
+    message: 'ACCESS_TOKEN_SECONDS must be below SESSION_IDLE_SECONDS, or sessions end before anybody would refresh',
+  },
+  {
+    holds: config.SESSION_IDLE_SECONDS <= config.SESSION_LIFETIME_SECONDS,
+    message: 'SESSION_IDLE_SECONDS must not exceed SESSION_LIFETIME_SECONDS, which ends sessions in any case',
+  },
+  {
+    holds: config.LIMIT_LOGIN_FAILURES_PER_MINUTE <= config.LIMIT_ADDRESS_PER_MINUTE,
+    message: 'LIMIT_LOGIN_FAILURES_PER_MINUTE must not exceed LIMIT_ADDRESS_PER_MINUTE, or it never has a say',
+  },
+  {
     holds: config.NODE_ENV !== 'production' || !config.REVEAL_DEFECTS,
     message: 'REVEAL_DEFECTS sends stacks to callers; production does not take it. Remove it',
   },
@@ -62,8 +106,10 @@ const relations = (config: Config): readonly Relation[] => [
     message: 'DATABASE_STATEMENT_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or calls give up before their query does',
   },
   {
-    holds: config.DATABASE_POOL_SIZE * config.INSTANCES <= config.DATABASE_MAX_CONNECTIONS,
-    message: 'DATABASE_POOL_SIZE × INSTANCES must not exceed DATABASE_MAX_CONNECTIONS, or the last instances get none',
+    // One more of each instance listens for revoked sessions.
+    holds: (config.DATABASE_POOL_SIZE + 1) * config.INSTANCES <= config.DATABASE_MAX_CONNECTIONS,
+    message:
+      '(DATABASE_POOL_SIZE + 1) × INSTANCES must not exceed DATABASE_MAX_CONNECTIONS, or the last instances get none',
   },
   {
     holds: config.KEEP_ALIVE_TIMEOUT_MS > config.BALANCER_IDLE_TIMEOUT_MS,
@@ -72,5 +118,16 @@ const relations = (config: Config): readonly Relation[] => [
   {
     holds: drainDelayMs(config) + config.STOP_TIMEOUT_MS + afterStopMs < config.TERMINATION_GRACE_MS,
     message: `DRAIN_DELAY_MS + STOP_TIMEOUT_MS + ${afterStopMs} must stay below TERMINATION_GRACE_MS, or the process is killed mid-stop`,
+  },
+]
+
+const servingRelations = (config: Config): readonly Relation[] => [
+  {
+    holds: config.NODE_ENV !== 'production' || config.REDIS_URL !== undefined,
+    message: 'REDIS_URL is missing: without it each instance counts limits alone. Set it, or REDIS_URL_FILE',
+  },
+  {
+    holds: config.NODE_ENV !== 'production' || config.AUTH_KEYS !== undefined,
+    message: 'AUTH_KEYS is missing: all instances sign with the same keys. Make some with npm run new-key',
   },
 ]

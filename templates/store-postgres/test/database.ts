@@ -3,12 +3,13 @@ import { silentLogger } from 'holdfast/logging'
 import { after } from 'node:test'
 import { migrateDatabase } from '../src/platform/database.ts'
 
-interface Template {
+interface Template extends TestDatabase {
   readonly adminUrl: string
-  readonly name: string
 }
 
 let template: Promise<Template> | undefined
+// Here and not where it is made: what is registered in a hook or a test is over with that.
+after(async () => (await template)?.drop())
 
 /** A copy of a database that is started and migrated once per run: TEST_DATABASE_URL, or an embedded one. */
 export async function createDatabaseForTest(): Promise<TestDatabase> {
@@ -19,7 +20,6 @@ export async function createDatabaseForTest(): Promise<TestDatabase> {
 async function createTemplate(): Promise<Template> {
   const adminUrl = process.env['TEST_DATABASE_URL'] ?? (await startEmbeddedPostgres()).url
   const database = await createTestDatabase({ adminUrl })
-  after(() => database.drop())
   await migrateDatabase(database.url, silentLogger)
-  return { adminUrl, name: database.name }
+  return { ...database, adminUrl }
 }

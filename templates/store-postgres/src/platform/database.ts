@@ -1,6 +1,7 @@
+import type { SessionStore } from 'holdfast/auth'
 import type { Logger } from 'holdfast/logging'
 import { assertMigrated as assertAllMigrated, migrate } from 'holdfast/migrations'
-import { createDatabase, type Database } from 'holdfast/postgres'
+import { createDatabase, createPostgresSessionStore, type Database } from 'holdfast/postgres'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config.ts'
 
@@ -44,3 +45,7 @@ export const openDatabase = (url: string, config: Config, logger: Logger): Datab
 
 /** @throws {MigrationError} when the database lacks a migration that this code counts on */
 export const assertMigrated = (database: Database): Promise<void> => assertAllMigrated(database, migrations)
+
+/** Sessions live where the accounts do: what Redis forgets signs nobody out, and in. */
+export const createSessionStore = (database: Database, url: string, logger: Logger): SessionStore =>
+  createPostgresSessionStore(database, { listenUrl: url, logger })

@@ -1,5 +1,6 @@
 import { created, ok, page } from 'holdfast/http'
-import { type NewProduct, type ProductChange, type ProductId, type ProductQuery, toCursor } from './catalog.schema.ts'
+import { toCursor } from '../../platform/paging.ts'
+import type { NewProduct, ProductChange, ProductId, ProductQuery } from './catalog.schema.ts'
 import type { CatalogService } from './catalog.service.ts'
 
 export class CatalogController {
@@ -10,8 +11,8 @@ export class CatalogController {
   }
 
   async list({ query }: { readonly query: ProductQuery }) {
-    const { products, nextAfter } = await this.#catalog.list({ ...query, after: query.cursor })
-    return page(products, nextAfter === undefined ? null : toCursor(nextAfter))
+    const { items, nextAfter } = await this.#catalog.list({ ...query, after: query.cursor })
+    return page(items, toCursor(nextAfter))
   }
 
   async create({ body }: { readonly body: NewProduct }) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pageQuery } from '../../platform/paging.ts'
 
 const sku = z.string().regex(/^[A-Z0-9][A-Z0-9-]{0,39}$/, 'An SKU is 1–40 characters of A–Z, 0–9 and hyphens')
 const name = z.string().trim().min(1).max(200)
@@ -29,17 +30,5 @@ export const ProductChange = z
   .refine((change) => change.name !== undefined || change.priceCents !== undefined, 'Change name, priceCents or both')
 export type ProductChange = z.infer<typeof ProductChange>
 
-// Opaque to clients, so that what a page is ordered by can change.
-const cursor = z
-  .base64url()
-  .max(100)
-  .transform((text) => Buffer.from(text, 'base64url').toString())
-  .pipe(z.uuid('Take the cursor from the page before'))
-export const toCursor = (id: string): string => Buffer.from(id).toString('base64url')
-
-export const ProductQuery = z.object({
-  status: status.optional(),
-  cursor: cursor.optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-})
+export const ProductQuery = z.object({ ...pageQuery, status: status.optional() })
 export type ProductQuery = z.infer<typeof ProductQuery>

@@ -1,12 +1,7 @@
 import { ConflictError, NotFoundError } from 'holdfast/errors'
+import { type Cut, cutPage } from '../../platform/paging.ts'
 import type { CatalogRepository, ProductFilter } from './catalog.repository.ts'
 import type { NewProduct, Product, ProductChange } from './catalog.schema.ts'
-
-export interface ProductPage {
-  readonly products: readonly Product[]
-  /** Where the next page begins; absent on the last. */
-  readonly nextAfter: string | undefined
-}
 
 export class CatalogService {
   readonly #products: CatalogRepository
@@ -15,11 +10,8 @@ export class CatalogService {
     this.#products = products
   }
 
-  async list(filter: ProductFilter): Promise<ProductPage> {
-    // One more than asked for tells whether there is a next page, without counting.
-    const found = await this.#products.list({ ...filter, limit: filter.limit + 1 })
-    const products = found.slice(0, filter.limit)
-    return { products, nextAfter: found.length > filter.limit ? products.at(-1)?.id : undefined }
+  async list(filter: ProductFilter): Promise<Cut<Product>> {
+    return cutPage(await this.#products.list({ ...filter, limit: filter.limit + 1 }), filter.limit)
   }
 
   create(product: NewProduct): Promise<Product> {

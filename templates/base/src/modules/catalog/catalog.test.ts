@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { startService, type TestService } from '../../../test/support.ts'
+import { startService, type TestCaller, type TestService } from '../../../test/support.ts'
 
 let service: TestService
+let editor: TestCaller
 before(async () => {
   service = await startService()
+  editor = await service.signIn('editor')
 })
 after(() => service.stop())
 
 let made = 0
 async function createProduct(name = 'brass cleat') {
   made += 1
-  const { status, body } = await service.call('POST', '/products', { sku: `TEST-${made}`, name, priceCents: 1250 })
+  const { status, body } = await editor.call('POST', '/products', { sku: `TEST-${made}`, name, priceCents: 1250 })
   assert.equal(status, 201)
   return body.data
 }
@@ -32,7 +34,7 @@ describe('given an empty catalog', () => {
 
 describe('given a new product', () => {
   test('when it is created, the answer says where it is, and it is there', async () => {
-    const { status, headers, body } = await service.call('POST', '/products', {
+    const { status, headers, body } = await editor.call('POST', '/products', {
       sku: 'ROPE-20M',
       name: ' Tarred rope ',
       priceCents: 4999,
@@ -47,13 +49,13 @@ describe('given a new product', () => {
 
   test('when its SKU is taken, the answer is 409', async () => {
     const { sku } = await createProduct()
-    const { status, body } = await service.call('POST', '/products', { sku, name: 'copy', priceCents: 1 })
+    const { status, body } = await editor.call('POST', '/products', { sku, name: 'copy', priceCents: 1 })
     assert.equal(status, 409)
     assert.equal(body.code, 'catalog.sku_taken')
   })
 
   test('when it breaks rules, the answer names each of them', async () => {
-    const { status, body } = await service.call('POST', '/products', { sku: 'lower case', name: '', priceCents: 1.5 })
+    const { status, body } = await editor.call('POST', '/products', { sku: 'lower case', name: '', priceCents: 1.5 })
     assert.equal(status, 400)
     const paths = body.errors.map((fault: { path: string[] }) => fault.path.at(-1))
     assert.deepEqual(paths, ['sku', 'name', 'priceCents'])
@@ -61,7 +63,7 @@ describe('given a new product', () => {
 
   test('when it brings a field nobody asked for, the answer is 400', async () => {
     const product = { sku: 'EXTRA-1', name: 'extra', priceCents: 1, status: 'archived' }
-    const { status } = await service.call('POST', '/products', product)
+    const { status } = await editor.call('POST', '/products', product)
     assert.equal(status, 400)
   })
 })
@@ -69,7 +71,7 @@ describe('given a new product', () => {
 describe('given a product', () => {
   test('when it is changed, only what was sent changes, and the version grows', async () => {
     const product = await createProduct()
-    const { status, body } = await service.call('PATCH', `/products/${product.id}`, { version: 1, priceCents: 990 })
+    const { status, body } = await editor.call('PATCH', `/products/${product.id}`, { version: 1, priceCents: 990 })
     assert.equal(status, 200)
     assert.deepEqual({ ...body.data, updatedAt: product.updatedAt }, { ...product, priceCents: 990, version: 2 })
   })
@@ -77,7 +79,7 @@ describe('given a product', () => {
   test('when two callers change the same version, the second one is told', async () => {
     const { id } = await createProduct()
     const answers = await Promise.all(
-      ['first', 'second'].map((name) => service.call('PATCH', `/products/${id}`, { version: 1, name })),
+      ['first', 'second'].map((name) => editor.call('PATCH', `/products/${id}`, { version: 1, name })),
     )
     assert.equal(answers.filter(({ status }) => status === 200).length, 1)
     const refused = answers.find(({ status }) => status === 409)
@@ -86,14 +88,14 @@ describe('given a product', () => {
 
   test('when a change changes nothing, the answer is 400', async () => {
     const { id } = await createProduct()
-    const { status } = await service.call('PATCH', `/products/${id}`, { version: 1 })
+    const { status } = await editor.call('PATCH', `/products/${id}`, { version: 1 })
     assert.equal(status, 400)
   })
 
   test('when it is archived twice, both answers are the same', async () => {
     const { id } = await createProduct()
-    const first = await service.call('POST', `/products/${id}/archive`)
-    const second = await service.call('POST', `/products/${id}/archive`)
+    const first = await editor.call('POST', `/products/${id}/archive`)
+    const second = await editor.call('POST', `/products/${id}/archive`)
     assert.equal(first.status, 200)
     assert.equal(first.body.data.status, 'archived')
     assert.deepEqual(second.body, first.body)
@@ -101,11 +103,26 @@ describe('given a product', () => {
 
   test('when it is archived, it does not change any more', async () => {
     const { id } = await createProduct()
-    await service.call('POST', `/products/${id}/archive`)
-    const { status, body } = await service.call('PATCH', `/products/${id}`, { version: 2, name: 'late' })
+    await editor.call('POST', `/products/${id}/archive`)
+    const { status, body } = await editor.call('PATCH', `/products/${id}`, { version: 2, name: 'late' })
     assert.equal(status, 409)
     assert.equal(body.code, 'catalog.product_archived')
   })
+})
+
+describe('given callers who may only look', () => {
+  const changes = ['POST /products', 'PATCH /products/:id', 'POST /products/:id/archive']
+  for (const change of changes) {
+    test(`when they try ${change}, nobody is answered 401, and whoever has no role for it 403`, async () => {
+      const { id } = await createProduct()
+      const [method = '', path = ''] = change.replace(':id', id).split(' ')
+      const reader = await service.signIn()
+      // Refused before the body is read, so that there is none to speak of.
+      assert.equal((await service.call(method, path)).status, 401)
+      assert.equal((await reader.call(method, path)).status, 403)
+      assert.equal((await service.call('GET', `/products/${id}`)).body.data.version, 1)
+    })
+  }
 })
 
 describe('given more products than fit a page', () => {
@@ -128,7 +145,7 @@ describe('given more products than fit a page', () => {
 
   test('when they are filtered by status, only those come', async () => {
     const { id } = await createProduct()
-    await service.call('POST', `/products/${id}/archive`)
+    await editor.call('POST', `/products/${id}/archive`)
     assert.ok((await readAll('&status=archived')).includes(id))
     assert.ok(!(await readAll('&status=active')).includes(id))
   })

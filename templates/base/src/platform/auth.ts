@@ -1,0 +1,52 @@
+import { createAccessTokens, createKeySet, createSessions, generateKey, jwksText } from 'holdfast/auth'
+import type { KeySet, Sessions, SessionsOptions } from 'holdfast/auth'
+import { get, type Logger, ok, systemClock, textOf } from 'holdfast/http'
+import type { Config } from '../config.ts'
+import { createSessionStore, type Database } from './database.ts'
+
+/** The keys of AUTH_KEYS; without them, outside of production, one that lives as long as this process. */
+export function openKeys(config: Config, logger: Logger): KeySet {
+  if (config.AUTH_KEYS) return createKeySet(config.AUTH_KEYS.reveal())
+  logger.info({}, 'AUTH_KEYS is not set: access tokens are good until this process ends, then clients refresh')
+  return createKeySet({ keys: [generateKey()] })
+}
+
+export interface SessionNeeds extends Required<Pick<SessionsOptions, 'findRights' | 'onEvent'>> {
+  readonly database: Database
+  readonly databaseUrl: string
+  readonly keys: KeySet
+  readonly logger: Logger
+}
+
+/** Who is signed in. Knows of no revocation before `open`. */
+export function createServiceSessions(config: Config, needs: SessionNeeds): Sessions {
+  const { database, databaseUrl, keys, findRights, onEvent, logger } = needs
+  const tokens = createAccessTokens({
+    issuer: config.AUTH_ISSUER,
+    audience: config.AUTH_AUDIENCE,
+    keys,
+    lifetimeSeconds: config.ACCESS_TOKEN_SECONDS,
+    // The database's time, so that all instances agree when a token expires.
+    clock: { ...systemClock, now: () => sessions.now() },
+  })
+  const sessions: Sessions = createSessions({
+    store: createSessionStore(database, databaseUrl, logger),
+    tokens,
+    findRights,
+    idleSeconds: config.SESSION_IDLE_SECONDS,
+    lifetimeSeconds: config.SESSION_LIFETIME_SECONDS,
+    onEvent,
+    logger,
+  })
+  return sessions
+}
+
+/** For other services, which verify our access tokens with our public keys. */
+export const keyRoutes = (keys: KeySet) => [
+  get(
+    '/.well-known/jwks.json',
+    { access: 'public', reply: { 200: textOf('application/jwk-set+json') } },
+    // A new key may be announced no later than this before the first token is signed with it.
+    () => ok(jwksText(keys), { 'cache-control': 'public, max-age=600' }),
+  ),
+]
