@@ -25,7 +25,7 @@ const steps = fc.array(
     calls: fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 60, max: 200 }), fc.constant(600)),
     // One after the other is how leases grow.
     together: fc.boolean(),
-    names: fc.constantFrom(['one'], ['one', 'other']),
+    names: fc.constantFrom<readonly string[]>(['one'], ['one', 'other']),
   }),
   { minLength: 5, maxLength: 30 },
 )

@@ -36,13 +36,21 @@ export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): M
 
   function takeNow(subject: string, counters: readonly LimitCounter[], calls: number, spare: number): Taken {
     const now = clock.elapsed()
-    const full = counters.map((counter) => fullAt(counter, counts.get(keyOf(subject, counter)), now))
-    const left = counters.map((counter, i) => callsLeft(counter, full[i]! - now))
-    const granted = callsGranted(Math.min(...left), calls, spare)
+    const keys: string[] = []
+    const full: number[] = []
+    let left = Infinity
+    for (const counter of counters) {
+      const key = keyOf(subject, counter)
+      const at = fullAt(counter, counts.get(key), now)
+      keys.push(key)
+      full.push(at)
+      left = Math.min(left, callsLeft(counter, at - now))
+    }
+    const granted = callsGranted(left, calls, spare)
     for (const [i, counter] of counters.entries()) {
       const after = fullAfterTake(counter, full[i]!, granted)
       full[i] = after
-      if (after > now) counts.set(keyOf(subject, counter), after)
+      if (after > now) counts.set(keys[i]!, after)
     }
     return { granted, takenAt: now, resetMs: full.map((at) => at - now) }
   }
