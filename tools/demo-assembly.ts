@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeDemoPasswords } from './demo-accounts.ts'
 import { demoEnvironment, type DemoOptions } from './demo-service.ts'
 import { runStep, type Step } from './demo-steps.ts'
 import { Stop } from './demo-stop.ts'
@@ -28,7 +29,8 @@ export async function assembleDemo({ edge, into, repository, signal }: Assembly)
   if (read(stamp) === wanted && existsSync(folder)) return folder
 
   mkdirSync(into, { recursive: true })
-  if (read(stamp) !== undefined) await forgetData(repository, folder)
+  // Also of one that was never finished: its people have passwords that nobody knows any more.
+  if (existsSync(folder)) await forgetData(repository, folder)
   // First of all: a stamp beside an unfinished demo would vouch for it.
   rmSync(stamp, { force: true })
   rmSync(folder, { recursive: true, force: true })
@@ -44,8 +46,9 @@ export async function assembleDemo({ edge, into, repository, signal }: Assembly)
     cwd: folder,
     timeoutMs: 600_000,
   })
+  writeDemoPasswords(folder)
   await run({
-    title: 'Migrating its database and seeding 200 products',
+    title: 'Migrating its database, seeding 200 products and two people',
     args: ['src/seed.ts'],
     cwd: folder,
     env: demoEnvironment(),

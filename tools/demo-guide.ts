@@ -1,27 +1,50 @@
 // Accident: the service runs, and its person does not know where, or tries a line that cannot work.
 
-/** Says what runs where, and five lines that work when pasted. */
-export async function guideTo(url: string, edge: string, folder: string): Promise<void> {
+import type { DemoPasswords } from './demo-accounts.ts'
+
+interface Demo {
+  readonly url: string
+  readonly edge: string
+  readonly folder: string
+  readonly passwords: DemoPasswords
+}
+
+/** Says what runs where, who may do what, and lines that work when pasted, one after the other or all at once. */
+export async function guideTo({ url, edge, folder, passwords }: Demo): Promise<void> {
   const id = await someProduct(url)
   // A new one each time, for the second person to create it is refused.
   const sku = `TRY-${Date.now().toString(36).toUpperCase()}`
   const json = `-H 'content-type: application/json' -d`
+  const token = `-H "authorization: Bearer $TOKEN"`
   console.log(`
 Running
   service     ${url}  on ${edge}, from ${folder}
   PostgreSQL  embedded; the log above says where its data lies
+  limits      counted in a Redis of this machine, or else in memory; the log above says where
   probes      ${url}/livez  ${url}/readyz
 
-Try
+Accounts
+  admin@example.com  ${passwords.admin}  may change the catalog and other people's roles
+  user@example.com   ${passwords.user}  may look
+
+Try, from top to bottom
   curl -s '${url}/products?limit=3'
   curl -s ${url}/products/${id}
-  curl -s ${url}/products ${json} '{"sku":"${sku}","name":"Tarred rope","priceCents":4999}'
-  curl -s ${url}/products ${json} '{"sku":"no such sku","priceCents":-1}'
+  LOGIN=$(curl -s ${url}/auth/login ${json} '{"email":"admin@example.com","password":"${passwords.admin}"}')
+  TOKEN=$(echo "$LOGIN" | ${member('accessToken')})
+  curl -s ${url}/me ${token}
+  curl -s ${url}/products ${token} ${json} '{"sku":"${sku}","name":"Tarred rope","priceCents":4999}'
+  curl -s ${url}/products ${token} ${json} '{"sku":"no such sku","priceCents":-1}'
+  curl -s ${url}/products ${json} '{"sku":"${sku}","name":"Nobody signed in","priceCents":1}'
+  curl -s ${url}/auth/refresh ${json} '{"refreshToken":"'$(echo "$LOGIN" | ${member('refreshToken')})'"}'
   curl -si ${url}/nothing-here
 
 Ctrl-C stops it. The source is yours to look at: ${folder}/src/app.ts
 `)
 }
+
+/** A member of a JSON object, for shells with no more than sed. */
+const member = (name: string): string => `sed 's/.*"${name}":"\\([^"]*\\)".*/\\1/'`
 
 async function someProduct(url: string): Promise<string> {
   try {

@@ -40,9 +40,12 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
+// Settings of the service that a shell may hold for another one.
+const foreign = /^(AUTH|CORS|DATABASE|LIMIT|REDIS|SEED|SESSION)_/
+
 /** The defaults of the service and nothing of this shell: a demo must not write to somebody's database. */
 export function demoEnvironment(port?: number): NodeJS.ProcessEnv {
-  const { DATABASE_URL: _url, DATABASE_URL_FILE: _file, ...env } = process.env
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
   return { ...env, NODE_ENV: 'development', HOST: '127.0.0.1', ...(port === undefined ? {} : { PORT: String(port) }) }
 }
 

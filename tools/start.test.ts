@@ -2,10 +2,10 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
@@ -13,6 +13,8 @@ const script = join(import.meta.dirname, 'start.ts')
 let demos: string
 beforeAll(() => {
   demos = mkdtempSync(join(tmpdir(), 'holdfast-demos-'))
+  mkdirSync(join(demos, 'bin'))
+  writeFileSync(join(demos, 'bin/curl'), standIn, { mode: 0o755 })
 })
 afterAll(() => {
   // For root, the data of a demo does not lie in it.
@@ -53,30 +55,51 @@ async function shows({ child, output }: Demo, words: string): Promise<void> {
   }
 }
 
-const linesToTry = (output: string): string[] => output.split('\n').filter((line) => line.startsWith('  curl '))
-/** Does what a line of curl says, on machines that have none. Refuses a line with more in it than this knows. */
-async function statusOf(line: string): Promise<number> {
-  const [command, ...words] = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
-  const call = { url: '', headers: new Headers(), body: undefined as string | undefined }
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (word === '-H') call.headers.append(...((words.shift() ?? '').split(': ') as [string, string]))
-    else if (word === '-d') call.body = words.shift()
-    else if (word.startsWith('http://')) call.url = word
-    else expect(word).toMatch(/^-si?$/)
-  }
-  expect(command).toBe('curl')
-  const { url, headers, body } = call
-  return (await fetch(url, body === undefined ? {} : { method: 'POST', headers, body })).status
+/** What it says to try, as one script. */
+function scriptOf(output: string): string {
+  const lines = output.split('\n')
+  const from = lines.lastIndexOf('Try, from top to bottom') + 1
+  return lines.slice(from, lines.indexOf('', from)).join('\n')
 }
 
-const statusesOf = (output: string): Promise<number[]> => Promise.all(linesToTry(output).map(statusOf))
+/** Pastes it all into a shell, where a stand-in for curl notes the status of each answer. */
+async function statusesOf(output: string): Promise<number[]> {
+  const notes = join(demos, 'statuses')
+  rmSync(notes, { force: true })
+  const env = { ...process.env, PATH: `${join(demos, 'bin')}${delimiter}${process.env['PATH']}`, STATUSES: notes }
+  const shell = spawn('sh', ['-eu'], { env, stdio: ['pipe', 'ignore', 'inherit'] })
+  shell.stdin.end(scriptOf(output))
+  expect(await once(shell, 'exit')).toEqual([0, null])
+  return readFileSync(notes, 'utf8').trim().split('\n').map(Number)
+}
+
+// For machines that have no curl. Refuses words that it does not know, so that no line gets by untried.
+const standIn = `#!${process.execPath}
+const { appendFileSync } = require('node:fs')
+const words = process.argv.slice(2)
+const call = { url: '', headers: new Headers(), body: undefined }
+for (let word = words.shift(); word !== undefined; word = words.shift()) {
+  if (word === '-H') call.headers.append(...words.shift().split(': '))
+  else if (word === '-d') call.body = words.shift()
+  else if (word.startsWith('http://')) call.url = word
+  else if (!/^-si?$/.test(word)) throw new Error('What is ' + word + '?')
+}
+const { url, headers, body } = call
+fetch(url, body === undefined ? { headers } : { method: 'POST', headers, body }).then(async (response) => {
+  appendFileSync(process.env.STATUSES, response.status + '\\n')
+  process.stdout.write(await response.text())
+})
+`
+
+// Products, one of them, login, who am I, created, invalid, not signed in, refreshed, not there.
+const statuses = [200, 200, 200, 200, 201, 400, 401, 200, 404]
 
 describe.each(['fastify', 'express'])('given no demo on %s', (edge) => {
-  test('when it is started, its five lines answer; stopped and started again, it is reused', async () => {
+  test('when it is started, its lines answer; stopped and started again, it is reused', async () => {
     const first = start('--edge', edge)
     await shows(first, 'Ctrl-C stops it')
     expect(first.output()).toContain('Assembling')
-    expect(await statusesOf(first.output())).toEqual([200, 200, 201, 400, 404])
+    expect(await statusesOf(first.output())).toEqual(statuses)
 
     first.child.kill('SIGINT')
     expect(await once(first.child, 'exit')).toEqual([0, null])
@@ -85,7 +108,7 @@ describe.each(['fastify', 'express'])('given no demo on %s', (edge) => {
     const second = start('--edge', edge)
     await shows(second, 'Ctrl-C stops it')
     expect(second.output()).not.toContain('Assembling')
-    expect(await statusesOf(second.output())).toEqual([200, 200, 201, 400, 404])
+    expect(await statusesOf(second.output())).toEqual(statuses)
   }, 150_000)
 })
 

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { readDemoPasswords } from './demo-accounts.ts'
 import { assembleDemo } from './demo-assembly.ts'
 import { guideTo } from './demo-guide.ts'
 import { choosePort, type DemoOptions, serveDemo } from './demo-service.ts'
@@ -16,7 +17,8 @@ async function start(signal: AbortSignal): Promise<number> {
   if (options.port !== undefined) await choosePort(options.port)
   const folder = await assembleDemo({ ...options, repository, signal })
   const port = await choosePort(options.port)
-  return serveDemo({ folder, port, signal, onReady: (url) => guideTo(url, options.edge, folder) })
+  const passwords = readDemoPasswords(folder)
+  return serveDemo({ folder, port, signal, onReady: (url) => guideTo({ url, edge: options.edge, folder, passwords }) })
 }
 
 function readOptions(args: string[]): DemoOptions {

@@ -13,7 +13,10 @@ export async function findRedisServer(config: Config, logger: Logger): Promise<R
   if (config.NODE_ENV !== 'development') return undefined
   const { startEmbeddedRedis } = await import('holdfast/embedded-redis')
   const server = await startEmbeddedRedis()
-  logger.info({}, `REDIS_URL is not set: limits are counted ${server ? 'in a Redis of this process' : 'in its memory'}`)
+  logger.info(
+    {},
+    `REDIS_URL is not set: limits are counted in ${server ? 'a Redis that this process started' : 'memory'}`,
+  )
   return server
 }
 
