@@ -1,0 +1,49 @@
+import { edges } from '../edges.ts'
+import type { Row, Unclaimed } from './row.ts'
+
+const introduction = `# Defence in depth
+
+No guard of Holdfast stands alone. Each line below is an attack on a real service: PostgreSQL, sessions, password hashes, HTTP over sockets. The suite in \`packages/holdfast/test/guards/\` runs it four times: with all in place, where it is stopped; with the guard taken out, where it is stopped by whoever comes next, and this is the line; with only the next one taken out, where the guard stops it again; and with both taken out, where it succeeds, or the other three would prove nothing. In each run that is stopped, nothing that belongs to others has changed, and no reply tells of tables, SQL, hashes or files.
+
+A guard is taken out by composing the service without it. The package has no switch for that, and what does it is in no published file. What is not listed here is not claimed.
+
+"Sees" is what the attacker gets to see once the guard is gone. A \`500 internal\` is the bare answer to a defect: without the guard nobody expects such input any more, and nobody is told anything.
+`
+
+const closing = `## What nothing stops
+
+Some guards have nobody behind them for some attacks. The suite proves these as well: with the guard taken out, the attack succeeds.
+`
+
+const edgeNames: Readonly<Record<keyof typeof edges, string>> = { express: 'Express', fastify: 'Fastify' }
+const provenOn = Object.keys(edges)
+  .map((edge) => edgeNames[edge as keyof typeof edges])
+  .join(', ')
+
+/** The page of the docs, from what the suite proves. */
+export function toPage(rows: readonly Row[], unclaimed: readonly Unclaimed[]): string {
+  const stopped = rows.map(({ guard, how, attack, stoppedBy, sees }) => [
+    how === undefined ? guard : `${guard}: ${how}`,
+    attack,
+    stoppedBy,
+    sees.guardGone,
+    provenOn,
+  ])
+  const open = unclaimed.map(({ guard, attack, why }) => [guard, attack, why, provenOn])
+  return [
+    introduction,
+    toTable(['Guard removed', 'Attack', 'Stopped by', 'Sees', 'Proven on'], stopped),
+    closing,
+    toTable(['Guard removed', 'Attack', 'Why', 'Proven on'], open),
+  ].join('\n')
+}
+
+function toTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const cells = [head, ...lines].map((line) => line.map((cell) => cell.replaceAll('|', String.raw`\|`)))
+  const widths = head.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)))
+  const toLine = (line: readonly string[]): string =>
+    `| ${widths.map((width, at) => (line[at] ?? '').padEnd(width)).join(' | ')} |\n`
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |\n`
+  const [first, ...others] = cells.map(toLine)
+  return [first, rule, ...others].join('')
+}

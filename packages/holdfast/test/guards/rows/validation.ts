@@ -1,0 +1,178 @@
+import { splicedSql, whateverColumns, withoutBodyReader } from '../careless.ts'
+import { adasNote, adasSecret, type Lab, mallorysNote } from '../lab.ts'
+import type { Outcome, Row } from '../row.ts'
+import { inWords, type Received, type Sent } from '../wire.ts'
+import { withoutValidation } from '../without.ts'
+
+const invalid = '400 request.invalid'
+const defect = '500 internal'
+
+const guardGone = { service: withoutValidation }
+const spliced = { parts: splicedSql }
+const anyColumn = { parts: whateverColumns }
+const without = (table: string, constraint: string) => ({ ddl: `alter table ${table} drop constraint ${constraint}` })
+
+const note = { title: 'Mine', body: 'Nothing in it', label: 'work' }
+
+export const validationRows: readonly Row[] = [
+  {
+    guard: 'validation',
+    attack: "SQL in the path that gives somebody else's note a new owner as it is read",
+    stoppedBy: 'typed parameters: the text is no uuid, and never SQL',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: spliced,
+    async run(lab) {
+      const { mallory, ada } = lab.people
+      const id = `' union select id, '${mallory.id}', title, body, label, is_shared from notes where owner_id = '${ada.id}`
+      const received = await asMallory(lab, { path: `/notes/${encodeURIComponent(id)}` })
+      return { sees: inWords(received), succeeded: received.text.includes(adasSecret) }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'SQL in a value of the query that widens a list to the notes of everybody',
+    stoppedBy: 'typed parameters: a label that no note has',
+    sees: { inPlace: invalid, guardGone: '200, an empty list' },
+    guardGone,
+    nextGone: spliced,
+    async run(lab) {
+      const label = "x' or owner_id <> owner_id or '1' = '1"
+      const received = await asMallory(lab, { path: `/notes?label=${encodeURIComponent(label)}&sort=title` })
+      const isEmpty = received.text === '{"data":[]}'
+      return {
+        sees: isEmpty ? '200, an empty list' : inWords(received),
+        succeeded: received.text.includes(adasSecret),
+      }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'SQL in the name of the column to sort by, which deletes all notes',
+    stoppedBy: '`sql.identifier`: a name is one of those written in code',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: spliced,
+    async run(lab) {
+      const received = await asMallory(lab, { path: `/notes?sort=${encodeURIComponent('title; delete from notes')}` })
+      return { sees: inWords(received), succeeded: !(await isThere(lab, adasNote)) }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'SQL in a member of the body, which deletes all notes',
+    stoppedBy: 'typed parameters, and then a constraint: no such label',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: spliced,
+    async run(lab) {
+      const label = "work'); delete from notes; --"
+      const received = await asMallory(lab, { method: 'POST', path: '/notes', body: { ...note, label } })
+      return { sees: inWords(received), succeeded: !(await isThere(lab, adasNote)) }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: "A member too many: `role: 'admin'` with a new account",
+    stoppedBy: 'columns written by name: nobody asks for a role',
+    sees: { inPlace: invalid, guardGone: '201' },
+    guardGone,
+    nextGone: anyColumn,
+    async run({ send, pool }) {
+      const email = 'new@notes.example'
+      const body = { email, password: 'a new password', role: 'admin' }
+      const received = await send({ method: 'POST', path: '/accounts', body })
+      const { rows } = await pool.query<{ role: string }>('select role from accounts where email = $1', [email])
+      return { sees: inWords(received), succeeded: rows[0]?.role === 'admin' }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'A member too many: `owner_id` of Ada, so that she has a note that she did not write',
+    stoppedBy: 'columns written by name: an owner is not among what changes',
+    sees: { inPlace: invalid, guardGone: '200' },
+    guardGone,
+    nextGone: anyColumn,
+    async run(lab) {
+      const body = { title: 'Pay me', owner_id: lab.people.ada.id }
+      const received = await asMallory(lab, { method: 'PATCH', path: `/notes/${mallorysNote}`, body })
+      const { rows } = await lab.pool.query<{ owner_id: string }>('select owner_id from notes where id = $1', [
+        mallorysNote,
+      ])
+      return { sees: inWords(received), succeeded: rows[0]?.owner_id === lab.people.ada.id }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'A title of 50 000 characters',
+    stoppedBy: 'a constraint of the database: length',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: without('notes', 'notes_title'),
+    run: (lab) => storeNote(lab, { ...note, title: 'x'.repeat(50_000) }),
+  },
+  {
+    guard: 'validation',
+    attack: 'A note without a body: null',
+    stoppedBy: 'a constraint of the database: not null',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: { ddl: 'alter table notes alter column body drop not null' },
+    run: (lab) => storeNote(lab, { ...note, body: null }),
+  },
+  {
+    guard: 'validation',
+    attack: 'An object in place of a text',
+    stoppedBy: 'the `sql` tag: an object is no value of a query',
+    sees: { inPlace: invalid, guardGone: defect },
+    guardGone,
+    nextGone: spliced,
+    run: (lab) => storeNote(lab, { ...note, title: { $ne: '' } }),
+  },
+  {
+    guard: 'validation',
+    attack: "Ada's address in capitals, for a second account that people take for hers",
+    stoppedBy: 'constraints of the database: one form, and unique in it',
+    sees: { inPlace: '409 accounts.email_taken', guardGone: '400 accounts.email_malformed' },
+    guardGone,
+    nextGone: without('accounts', 'accounts_email_form'),
+    async run({ send, pool }) {
+      const body = { email: 'ADA@notes.example', password: 'a new password' }
+      const received = await send({ method: 'POST', path: '/accounts', body })
+      const { rowCount } = await pool.query(`select from accounts where lower(email) = 'ada@notes.example'`)
+      return { sees: inWords(received), succeeded: rowCount !== 1 }
+    },
+  },
+  {
+    guard: 'validation',
+    attack: 'A key `__proto__` in a body that is merged without care',
+    stoppedBy: 'the reader of bodies, which no schema has to ask',
+    sees: { inPlace: invalid, guardGone: invalid },
+    guardGone,
+    bothGone: { http: withoutBodyReader },
+    async run(lab) {
+      const body = '{"__proto__":{"isAdmin":true}}'
+      const received = await asMallory(lab, { method: 'PATCH', path: '/me/preferences', body })
+      const isPolluted = Reflect.has({}, 'isAdmin')
+      Reflect.deleteProperty(Object.prototype, 'isAdmin')
+      return { sees: inWords(received), succeeded: isPolluted }
+    },
+  },
+]
+
+const asMallory = ({ send, people: { mallory } }: Lab, sent: Sent): Promise<Received> =>
+  send({ ...sent, headers: { authorization: mallory.bearer } })
+
+async function isThere({ pool }: Lab, id: string): Promise<boolean> {
+  return (await pool.query('select from notes where id = $1', [id])).rowCount === 1
+}
+
+/** Succeeds when anything was stored. */
+async function storeNote(lab: Lab, body: object): Promise<Outcome> {
+  const received = await asMallory(lab, { method: 'POST', path: '/notes', body })
+  const stored = await lab.pool.query('select from notes where owner_id = $1 and id <> $2', [
+    lab.people.mallory.id,
+    mallorysNote,
+  ])
+  return { sees: inWords(received), succeeded: stored.rowCount !== 0 }
+}
