@@ -322,6 +322,11 @@ describe('given a forged token', () => {
     ['a payload that is a list', signed(goodHeader, '[1]'), 'malformed'],
     ['a payload that is a text', signed(goodHeader, '"ada"'), 'malformed'],
     ['a payload that is no JSON', signed(goodHeader, 'ada'), 'malformed'],
+    [
+      'a payload that is no UTF-8',
+      signed(goodHeader, Buffer.from(JSON.stringify({ ...goodPayload, jti: 'é' }), 'latin1')),
+      'malformed',
+    ],
     ['a payload that is deep', signed(goodHeader, `{"a":${'['.repeat(1000)}${']'.repeat(1000)}}`), 'malformed'],
     // Signature
     [
@@ -456,7 +461,7 @@ describe('given a forged token', () => {
       const token = forge({ ...goodHeader, alg: alg === 'EdDSA' ? 'Ed25519' : alg, kid }, goodPayload, alg, key)
       expect(await judge(token)).toBe('accepted')
       for (let at = 0; at < token.length; at += 5) expect(await judge(token.slice(0, at))).toBe('auth.token_invalid')
-      for (const more of ['AA', 'AAA', 'AAAA', 'A'.repeat(300)]) {
+      for (const more of ['AAA', 'AAAA', 'A'.repeat(300)]) {
         expect(await judge(token.slice(0, -2) + more)).toBe('auth.token_invalid')
       }
     }
@@ -670,7 +675,7 @@ describe('given a key that leaves the set', () => {
     const loops = Promise.all(load.turns.map(loop))
     // What the loops hold must be done with before its key goes, as in life its lifetime must be over.
     const settle = async (): Promise<void> => {
-      const goals = load.turns.map((turns) => turns + 2)
+      const goals = load.turns.map((turns) => turns + 1)
       while (load.turns.some((turns, at) => turns < goals[at]!)) {
         await Promise.race([new Promise((resolve) => setImmediate(resolve)), loops])
       }

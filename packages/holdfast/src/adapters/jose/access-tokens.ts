@@ -17,7 +17,7 @@ export interface AccessTokensOptions {
   readonly keys: KeySet
   /** How long a token lives, 60 to 3600. Default 900. Instances that differ (during a deployment) accept each other's. */
   readonly lifetimeSeconds?: number
-  /** How many verified tokens are remembered. Default 10 000, some 10 MB. */
+  /** How many verified tokens are remembered. Default 10 000, some 4 MB when roles and permissions are few. */
   readonly maxCached?: number
   /**
    * How long a verified token is remembered, 0 to 3600. Default 60; 0 checks each signature anew. Expiry, and whether

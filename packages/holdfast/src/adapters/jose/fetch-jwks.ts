@@ -47,13 +47,12 @@ async function fetchText({ url, maxBytes }: FetchJwksOptions, abort: AbortContro
   return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces))
 }
 
+// A connection kept for minutes is likely to be dead when it is needed.
+const headers = { accept: 'application/jwk-set+json, application/json', connection: 'close' }
+
 async function connect(url: URL, signal: AbortSignal): Promise<Response> {
   try {
-    return await fetch(url, {
-      signal,
-      redirect: 'manual',
-      headers: { accept: 'application/jwk-set+json, application/json' },
-    })
+    return await fetch(url, { signal, redirect: 'manual', headers })
   } catch (cause) {
     throw new Error('no connection', { cause })
   }

@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type { Jwk } from './jwk.ts'
 
 export const base64url = (text: string | Uint8Array): string => Buffer.from(text).toString('base64url')
@@ -16,14 +16,24 @@ export function signatureOf(input: string, alg: string, key: Jwk | string): stri
       .update(input)
       .digest('base64url')
   }
-  const privateKey = createPrivateKey({ key: { ...key } as Record<string, string>, format: 'jwk' })
+  const privateKey = privateKeyOf(key)
   const bytes = Buffer.from(input)
   if (alg === 'ES256') return base64url(sign('sha256', bytes, { key: privateKey, dsaEncoding: 'ieee-p1363' }))
   return base64url(sign(alg === 'RS256' ? 'sha256' : null, bytes, privateKey))
 }
 
-/** Texts stay as they are, so that a test may write what no serialiser would. */
-const toText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+// Reading an RSA key takes as long as signing with it.
+const read = new WeakMap<Jwk, KeyObject>()
+
+function privateKeyOf(jwk: Jwk): KeyObject {
+  const key = read.get(jwk) ?? createPrivateKey({ key: { ...jwk } as Record<string, string>, format: 'jwk' })
+  read.set(jwk, key)
+  return key
+}
+
+/** Texts and bytes stay as they are, so that a test may write what no serialiser would. */
+const toText = (value: unknown): string | Uint8Array =>
+  typeof value === 'string' || value instanceof Uint8Array ? value : JSON.stringify(value)
 
 export function decodePart(token: string, part: 0 | 1): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[part]!, 'base64url').toString()) as Record<string, unknown>

@@ -122,6 +122,17 @@ describe('given an issuer that publishes its keys', () => {
     expect(check).not.toHaveBeenCalled()
   })
 
+  test('when keys were fetched, no connection is kept that could be dead at the next fetch', async () => {
+    const connections: (string | undefined)[] = []
+    const { url } = await serveKeys((request, response) => {
+      connections.push(request.headers.connection)
+      publish(rsa)(request, response)
+    })
+    const { sign, judge } = createSubject(url)
+    expect(await judge(sign())).toBe('ada')
+    expect(connections).toEqual(['close'])
+  })
+
   test('when many tokens come before there are keys, one fetch serves them', async () => {
     const { url, state } = await serveKeys(publish(rsa))
     const { sign, judge } = createSubject(url)
@@ -172,6 +183,15 @@ describe('given an issuer that publishes its keys', () => {
     )
     expect(await judge(wrong)).toBe('auth.token_invalid')
     expect(reasons).toEqual([reason])
+  })
+
+  test('when the very first token names another algorithm than its key, it is refused as any later one', async () => {
+    const { url } = await serveKeys(publish(rsa))
+    const { sign, judge, reasons } = createSubject(url)
+    const check = vi.spyOn(webcrypto.subtle, 'verify')
+    expect(await judge(sign({}, { alg: 'PS256' }))).toBe('auth.token_invalid')
+    expect(reasons).toEqual(['algorithm'])
+    expect(check).not.toHaveBeenCalled()
   })
 
   test.each<[string, object, object]>([
@@ -349,10 +369,7 @@ describe('given an issuer that does not answer as it should', () => {
     ['an empty set', answer(200, '{"keys":[]}')],
     ['keys that are a text', answer(200, '{"keys":"rsa-1"}')],
     ['keys that are no keys', answer(200, '{"keys":[null,7,"x",[],{"kid":"rsa-1"}]}')],
-    [
-      'broken UTF-8',
-      (_, response) => response.end(Buffer.concat([Buffer.from(keys.slice(0, -1)), Buffer.from([0x20, 0xff, 0x7d])])),
-    ],
+    ['broken UTF-8', (_, response) => response.end(Buffer.from(keys.replace('{', '{"note":"é",'), 'latin1'))],
     ['a declared length beyond the limit', answer(200, keys.padEnd(131_073))],
     ['a flood without end', (_, response) => pour(response)],
     ['a bomb', (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb)],
