@@ -20,6 +20,7 @@ export type CallService = (
 
 export interface TestService {
   readonly url: string
+  readonly databaseUrl: string
   readonly call: CallService
   /** An account of its own with these roles. */
   createAccount(...roles: Role[]): Promise<TestAccount>
@@ -40,10 +41,11 @@ export interface TestCaller extends TestAccount {
   readonly call: CallService
 }
 
-/** The whole service on a free port, with an empty, migrated database of its own. */
+/** The whole service on a free port, with an empty, migrated database of its own unless `env` names one. */
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<TestService> {
-  const database = await createDatabaseForTest()
-  const config = readConfig({ NODE_ENV: 'test', DATABASE_URL: database.url, ...generous, ...env })
+  const database = env['DATABASE_URL'] === undefined ? await createDatabaseForTest() : undefined
+  const databaseUrl = env['DATABASE_URL'] ?? database?.url ?? ''
+  const config = readConfig({ NODE_ENV: 'test', ...generous, ...env, DATABASE_URL: databaseUrl })
   const app = await createApp(config, {
     logger: silentLogger,
     signal: new AbortController().signal,
@@ -60,6 +62,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   }
   return {
     url: server.url,
+    databaseUrl,
     call,
     createAccount,
     async signIn(...roles) {
@@ -74,7 +77,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
       server.destroy()
       await server.stop()
       await app.dispose()
-      await database.drop()
+      await database?.drop()
     },
   }
 }

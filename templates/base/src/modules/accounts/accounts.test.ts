@@ -1,3 +1,4 @@
+import { generateKey } from 'holdfast/auth'
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -368,6 +369,31 @@ describe('given the last admin', () => {
       )
       admin = winner
     }
+  })
+})
+
+describe('given two instances of the service', () => {
+  const AUTH_KEYS = JSON.stringify({ keys: [generateKey()] })
+  let one: TestService
+  let two: TestService
+  before(async () => {
+    one = await startService({ AUTH_KEYS })
+    two = await startService({ AUTH_KEYS, DATABASE_URL: one.databaseUrl })
+  })
+  after(async () => {
+    await two.stop()
+    await one.stop()
+  })
+
+  test('when somebody logs out at one of them, the other hears of it', async () => {
+    const { accessToken, call } = await one.signIn()
+    const askTwo = async () => (await two.call('GET', '/me', undefined, bearer(accessToken))).status
+    assert.equal(await askTwo(), 200)
+    assert.equal((await call('POST', '/auth/logout')).status, 204)
+    for (const endsAt = performance.now() + 10_000; performance.now() < endsAt; await pause(20)) {
+      if ((await askTwo()) === 401) return
+    }
+    assert.fail('It never did')
   })
 })
 
