@@ -19,6 +19,7 @@ export function logRequest(logger: Logger, call: ActiveCall, status: number, byt
   // Beside the routes there is no pattern to name, and the path tells a broken link from a scan.
   if (call.route === undefined) fields['path'] = call.instance
   if (call.principal !== undefined) fields['principal'] = call.principal.id
+  if (call.principal?.keyId !== undefined) fields['key'] = call.principal.keyId
   if (code !== undefined) fields['code'] = code
   if (call.raw.headers['traceparent'] !== undefined) fields['traceId'] = call.trace?.traceId
   if (seen >= 500) logger.warn(fields, 'request')
