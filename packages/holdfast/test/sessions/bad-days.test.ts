@@ -5,7 +5,7 @@ import { generateKey } from '../../src/adapters/jose/key-set.ts'
 import type { EmbeddedPostgres } from '../../src/adapters/postgres/embedded/embedded-postgres.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
 import { createRedis } from '../../src/adapters/redis/redis.ts'
-import { freeze, thaw } from '../faults/processes.ts'
+import { freeze } from '../faults/processes.ts'
 import { administer, startSessionDatabase } from './database.ts'
 import type { ChildSettings } from './process.child.ts'
 import { codeOf, startProcess, untilRefused, type Refusal, type ServiceProcess } from './processes.ts'
@@ -168,10 +168,10 @@ describe('given two processes that share sessions in PostgreSQL', () => {
     const refreshed = await untilDone(() => there.refresh(kept.refreshToken))
 
     expect(refreshed.session.id).toBe(kept.session.id)
-    expect(await codeOf(there.refresh(gone.refreshToken))).toBe('auth.refresh_invalid')
+    expect(await codeOf(untilDone(() => there.refresh(gone.refreshToken)))).toBe('auth.refresh_invalid')
     expect(await codeOf(there.authenticate(gone.accessToken))).toBe('auth.session_ended')
-    const other = await here.start('ada')
-    await here.end('ada', other.session.id)
+    const other = await untilDone(() => here.start('ada'))
+    await untilDone(() => here.end('ada', other.session.id))
     await untilRefused(() => there.authenticate(other.accessToken), 'auth.session_ended')
   })
 })
@@ -218,22 +218,38 @@ async function crash(): Promise<void> {
 
 /** @returns what lets it go on */
 async function freezeStore(kind: Kind): Promise<() => void> {
-  const pids = kind === 'redis' ? [redis.pid] : await postgresPids()
-  for (const pid of pids) await freeze(pid)
+  const main = kind === 'redis' ? redis.pid : await postmasterPid()
+  await freeze(main)
+  const all = [main, ...childrenOf(main).filter(stops)]
   return () => {
-    for (const pid of pids) thaw(pid)
+    for (const pid of all) signals(pid, 'SIGCONT')
   }
 }
 
-/** All of them, the one that accepts connections first: the others live on without it. */
-async function postgresPids(): Promise<number[]> {
+/** The others of a PostgreSQL live on without the one that accepts connections. */
+function childrenOf(pid: number): number[] {
+  const states = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  const pairs = states.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []))
+}
+
+const stops = (pid: number): boolean => signals(pid, 'SIGSTOP')
+
+/** False for a backend that went away meanwhile. */
+function signals(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}
+
+async function postmasterPid(): Promise<number> {
   const { rows } = await administer(
     postgres.url,
     `select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid`,
   )
-  const { pid } = rows[0] as { pid: number }
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-  return [pid, ...children.trim().split(/\s+/).map(Number)]
+  return (rows[0] as { pid: number }).pid
 }
 
 /** Tries as a client does: again after a 503, and never after a 401, which has it sign in anew. */

@@ -200,3 +200,9 @@ describe('given keys of machines in PostgreSQL', () => {
     expect((await keys.find('k5'))?.secretHash).toEqual(Buffer.from(key.secretHash))
   })
 })
+
+test('given a URL to listen on that is none, it is refused at once and not shown', () => {
+  const make = (): unknown => createPostgresSessionStore(database, { listenUrl: 'ada:secret@db' })
+  expect(make).toThrow(TypeError)
+  expect(make).not.toThrow(/secret/)
+})

@@ -50,6 +50,7 @@ class PostgresSessionStore implements SessionStore {
   readonly #shiftMs: number
 
   constructor(database: Database, options: PostgresSessionStoreOptions) {
+    assertUrl(options.listenUrl)
     this.#database = database
     this.#options = options
     this.#shiftMs = options.shiftMs ?? 0
@@ -240,6 +241,12 @@ class PostgresSessionStore implements SessionStore {
 
 const atMs = sql`floor(extract(epoch from at) * 1000)::bigint`
 const sessionMessage = sql`json_build_object('sessionId', session_id, 'at', ${atMs})::text`
+
+// It holds a password, so no message shows it.
+function assertUrl(url: string | undefined): void {
+  if (url === undefined || /^postgres(ql)?:\/\//i.test(url)) return
+  throw new TypeError('listenUrl starts with postgres:// or postgresql://, as in postgres://user:password@host:5432/db')
+}
 
 const batchSize = 1000
 const maxBatches = 100

@@ -38,7 +38,7 @@ const pageSize = 5000
 
 /**
  * Sessions in Redis 6.2 or newer. In a cluster all of them lie in one slot, so that each operation stays one atomic
- * step: a session costs its node some 700 bytes, and one script for each refresh.
+ * step: a session costs its node some 1.6 kB, and one script for each refresh.
  *
  * What Redis forgets is over. After it was emptied everybody signs in again, and access tokens from before are refused
  * on every process. But a Redis that comes back from an old snapshot, or a replica that takes over before it has heard

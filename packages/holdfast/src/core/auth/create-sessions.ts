@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../../foundation/clock.ts'
+import { systemClock, type Timer } from '../../foundation/clock.ts'
 import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
 import type { AccessClaims } from './access-token.ts'
@@ -35,6 +35,7 @@ class StoredSessions implements Sessions {
   readonly #options: SessionsOptions
   readonly #limits: Limits
   readonly #revocations: Revocations
+  #purging: Timer | undefined
 
   constructor(options: SessionsOptions) {
     this.#options = options
@@ -117,12 +118,34 @@ class StoredSessions implements Sessions {
     return this.#revocations.now()
   }
 
-  open(): Promise<void> {
-    return this.#revocations.open()
+  async open(): Promise<void> {
+    await this.#revocations.open()
+    this.#purgeLater()
   }
 
-  close(): Promise<void> {
-    return this.#revocations.close()
+  async close(): Promise<void> {
+    this.#purging?.cancel()
+    this.#purging = undefined
+    await this.#revocations.close()
+  }
+
+  /** At a moment of its own, or all processes of a service would do it at once. */
+  #purgeLater(): void {
+    const { clock = systemClock } = this.#options
+    this.#purging?.cancel()
+    const timer = clock.schedule(purgeMs * (0.5 + Math.random()), () => void this.#purge(timer))
+    this.#purging = timer
+  }
+
+  async #purge(timer: Timer): Promise<void> {
+    const { store, logger = silentLogger } = this.#options
+    try {
+      const sessions = await store.purge()
+      if (sessions > 0) logger.debug({ sessions }, 'Sessions that are over were removed')
+    } catch (error) {
+      logger.warn({ err: error }, 'Sessions that are over could not be removed; trying again later')
+    }
+    if (this.#purging === timer) this.#purgeLater()
   }
 
   #create(principalId: string, label: string, token: RefreshToken): Promise<SessionRecord> {
@@ -229,6 +252,7 @@ interface Limits {
   readonly maxStalenessMs: number
 }
 
+const purgeMs = 3_600_000
 const yearSeconds = 365 * 86_400
 
 function readLimits(options: SessionsOptions): Limits {
