@@ -11,9 +11,9 @@ import { Load, type Outcome } from './load.ts'
 
 const login = { by: 'address', quota: 30, windowSeconds: 60 } as const
 const api = { by: 'address', quota: 1200, windowSeconds: 60, burst: 40 } as const
-const maxWaitMs = 100
-/** For a machine that is busy with other things; what a call waits for is the timer. */
-const slackMs = 400
+// Longer than the default, so that on a busy machine nothing but the fault makes a call wait.
+const maxWaitMs = 500
+const slackMs = 500
 const patience = { timeout: 15_000, interval: 20 }
 
 const cleanUps: (() => unknown)[] = []
@@ -85,7 +85,7 @@ const faults: readonly Fault[] = [
   { name: 'is behind a black hole', strike: ({ proxy }) => proxy.blackhole(), heal: ({ proxy }) => proxy.pass() },
   {
     name: 'becomes slower than a call waits',
-    strike: ({ proxy }) => proxy.delay(300),
+    strike: ({ proxy }) => proxy.delay(1000),
     heal: ({ proxy }) => proxy.pass(),
   },
   {
@@ -106,15 +106,17 @@ describe.each(faults)('given a Redis that $name under load', ({ name, strike, he
     const flood = async (load: Load, ms: number): Promise<void> =>
       void (await Promise.all(gates.map((gate) => load.keepUp(gate, subjects, { calls: 4, ms }))))
 
-    const load = new Load()
+    const load = new Load(maxWaitMs / 2)
     await flood(load, 300)
     expect(limiter.isShared).toBe(true)
     const striking = strike(scene)
-    await flood(load, 800)
+    await flood(load, 1200)
     await striking
     // A flood is mostly denials, which are known here: subjects of whom nothing is known are what asks the store.
     const fresh = new Load(0)
     for (let call = 0; call < 500; call += 1) for (const gate of gates) fresh.call(gate, `198.51.100.${call}`)
+    const newcomer = new Load(0)
+    for (let call = 0; call < 300; call += 1) newcomer.call(gates[0], '203.0.113.1')
     expect(limiter.isShared).toBe(false)
     const healing = heal(scene)
     await healing
@@ -123,15 +125,18 @@ describe.each(faults)('given a Redis that $name under load', ({ name, strike, he
 
     const first = await load.outcome()
     const without = await fresh.outcome()
+    const alone = await newcomer.outcome()
     report(name, first, logger)
     expect([first.failed, without.failed, unhandled]).toEqual([0, 0, []])
     expect(without.waits, 'from the first call that waited on, none does').toEqual([])
     expect(Math.max(0, ...first.waits)).toBeLessThan(maxWaitMs + slackMs)
+    expect(alone.admitted).toBeGreaterThanOrEqual(login.quota)
+    expect(alone.admitted).toBeLessThanOrEqual(login.quota + 1)
     // Once in Redis, once in this process, and for the one that is started anew and knows nothing once more.
     const seconds = first.tookMs / 1000 + 0.5
     const perSubject = most(login, seconds) + most(api, seconds)
     expect(first.admitted).toBeLessThanOrEqual(subjects.length * perSubject * (name.includes('anew') ? 3 : 2))
-    expect(first.admitted).toBeGreaterThanOrEqual(subjects.length * (login.quota + api.burst))
+    expect(first.admitted).toBeGreaterThanOrEqual(subjects.length * login.quota)
     expect(logger.lines.map(({ level }) => level)).toEqual(['warn', 'info'])
   })
 })

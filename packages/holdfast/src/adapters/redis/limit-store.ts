@@ -43,10 +43,11 @@ local now = (time[1] - 1767225600) * 1000 + time[2] / 1000 + ARGV[1]
 local full, left = {}, math.huge
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 + 2 * i]), tonumber(ARGV[3 + 2 * i])
+  local tolerance = math.min(0.001, 1 / interval)
   local stored = tonumber(redis.pcall('GET', key))
   full[i] = now
-  if stored and stored > now then full[i] = math.min(stored, now + (burst + 0.001) * interval) end
-  left = math.min(left, math.max(0, math.floor(burst - (full[i] - now) / interval + 0.001)))
+  if stored and stored > now then full[i] = math.min(stored, now + (burst + tolerance) * interval) end
+  left = math.min(left, math.max(0, math.floor(burst - (full[i] - now) / interval + tolerance)))
 end
 local function store(i)
   if full[i] <= now then return redis.call('DEL', KEYS[i]) end
@@ -60,7 +61,7 @@ const takeScript: RedisScript = {
 local calls, spare = tonumber(ARGV[2]), tonumber(ARGV[3])
 local granted = left
 if left > calls then granted = calls + math.min(spare, math.floor((left - calls) / 8)) end
-local reply = { granted, math.floor(now) }
+local reply = { granted, math.floor(now * 1000 + 0.5) }
 for i = 1, #KEYS do
   full[i] = full[i] + granted * tonumber(ARGV[2 + 2 * i])
   store(i)
@@ -83,7 +84,8 @@ end`,
 const checkScript: RedisScript = { numberOfKeys: 1, lua: `redis.call('SET', KEYS[1], 0, 'PX', 1)` }
 
 function toTaken(reply: unknown): Taken {
-  const [granted, takenAt, ...resets] = reply as readonly number[]
-  if (granted === undefined || takenAt === undefined) throw new TypeError('The limit script gave no answer')
-  return { granted, takenAt, resetMs: resets.map((microseconds) => microseconds / 1000) }
+  const [granted, ...times] = reply as readonly [number, ...number[]]
+  const [takenAt, ...resetMs] = times.map((microseconds) => microseconds / 1000)
+  if (takenAt === undefined) throw new TypeError('The limit script gave no answer')
+  return { granted, takenAt, resetMs }
 }

@@ -159,12 +159,18 @@ export class Gate implements LimitGate {
       this.#growLease(known, sentAt)
       const calls = known.waiting.length
       const spare = Math.max(0, known.leaseSize - calls)
-      const waitMs = Math.max(0, oldest.since + this.#ground.maxWaitMs - sentAt)
+      const waitMs = this.#waitLeft(sentAt - oldest.since)
       const taken = await shared.take(this.#prefix + known.key, this.#policies, { calls, spare, waitMs })
       if (taken === undefined) this.#serveFromMemory(known)
       else this.#serve(known, taken, calls, sentAt)
     }
     known.isAsking = false
+  }
+
+  /** Never nothing, or a process that was held up itself would take the store for one that does not answer. */
+  #waitLeft(waitedMs: number): number {
+    const { maxWaitMs } = this.#ground
+    return Math.max(maxWaitMs / 4, maxWaitMs - waitedMs)
   }
 
   /** Twice as many after a lease that was used up before its end; else from one again. */

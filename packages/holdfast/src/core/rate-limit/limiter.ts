@@ -2,7 +2,10 @@ import type { Clock } from '../../foundation/clock.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import type { LimitStore } from './limit-store.ts'
 
-/** Whom a policy counts: a client address, a principal, or a member of the parsed body such as an e-mail address. */
+/**
+ * Whom a policy counts: a client address, a principal, or a member of the parsed body such as an e-mail address, which
+ * is kept only as a hash, the same for all spellings that differ in case, width or space around.
+ */
 export type LimitSubject = 'address' | 'principal' | { readonly body: string }
 
 /** How often something may be done. */
@@ -20,8 +23,9 @@ export interface LimitPolicy {
    */
   readonly counts?: 'calls' | 'failures'
   /**
-   * Asks the store for each call. Default: true for failures and for quotas below 60 per minute; others may take a few
-   * calls at once, and admit at most what half a second earns beyond the limit. Never more than that over all processes.
+   * Asks the store for each call. Default: true for failures and for quotas below one per second; other policies take up
+   * to 64 calls of a busy subject at once, and all processes together admit at most what half a second earns beyond the
+   * limit. Policies that are counted together with an exact one, of the same subject on the same route, are exact too.
    */
   readonly exact?: boolean
 }
@@ -32,11 +36,17 @@ export interface LimiterOptions {
   readonly everywhere?: readonly string[]
   /** Shared by all processes. Default: the memory of this one. */
   readonly store?: LimitStore
-  /** The longest a call waits for the store, 1–5000 ms. Default 100. */
+  /**
+   * The longest a call waits for the store, 1–5000 ms; up to a quarter more when it shares another call's question.
+   * Default 100.
+   */
   readonly maxWaitMs?: number
   /** How long a store that failed is left alone before it is tried again, beside the calls, 100–60 000 ms. Default 1000. */
   readonly retryStoreMs?: number
-  /** Counters kept in memory, for the time without the store and for denials, 1000–10 000 000. Default 100 000. */
+  /**
+   * Counters kept in memory for the time without the store, and as many subjects with their denials and leases,
+   * 1000–10 000 000. Default 100 000, some 40 MB when all are taken.
+   */
   readonly maxKeys?: number
   readonly logger?: Logger
   readonly clock?: Clock
@@ -62,7 +72,10 @@ export interface LimitGate {
   readonly countsFailures: boolean
   /** Counts one call. Without a promise when the answer is known here. Never rejects. */
   take(subject: string): LimitDecision | Promise<LimitDecision>
-  /** Tells how a call that was let in ended, so that what does not count is given back. Never throws, waits for nothing. */
+  /**
+   * Tells how a call that was let in ended, so that what does not count is given back. Once per call that was let in,
+   * and never for one that was not. Never throws, waits for nothing.
+   */
   settle(subject: string, status: number): void
 }
 
@@ -75,6 +88,6 @@ export interface Limiter {
    * @throws {TypeError} for a name that no policy has
    */
   gates(names: readonly string[]): readonly LimitGate[]
-  /** Whether the shared store answers; `false` while this process limits alone. */
+  /** Whether the shared store answers; `false` while this process limits alone, and when there is no store. */
   readonly isShared: boolean
 }

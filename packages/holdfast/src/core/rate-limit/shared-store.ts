@@ -35,8 +35,7 @@ export class SharedStore {
   }
 
   /**
-   * Never rejects; gives nothing when the store is away, and when `waitMs` are over.
-   * `waitMs` is what is left of the longest wait of the call that has waited longest.
+   * Never rejects; gives nothing when the store is away, and when `waitMs` are over, which sends it away.
    */
   take(
     subject: string,
