@@ -4,6 +4,8 @@ import type { Logger } from '../../foundation/logger.ts'
 /** What every layer may know of the request it works for, without being handed it. */
 export interface RequestContext {
   readonly requestId: string
+  /** Who asks, as an address in one spelling; `unknown` when the socket is already gone. */
+  readonly clientAddress: string
   /** Adds the request id to each line. */
   readonly logger: Logger
   /** Aborts when the deadline has passed or the client has gone. Hand it to whatever waits. */

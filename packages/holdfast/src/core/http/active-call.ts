@@ -50,6 +50,10 @@ export class ActiveCall implements RequestContext {
     this.#rootLogger = rootLogger
   }
 
+  get clientAddress(): string {
+    return this.client.address
+  }
+
   /** Whether it came over TLS, to us or to a trusted proxy that says so. */
   get isSecure(): boolean {
     if (this.raw.isEncrypted) return true

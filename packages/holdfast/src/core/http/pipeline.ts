@@ -1,5 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts'
-import { AppError, ValidationError, withoutStack } from '../../foundation/errors.ts'
+import { AppError, isAppError, ValidationError, withoutStack } from '../../foundation/errors.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { assertAccess } from '../auth/access.ts'
 import type { Authenticate, Credentials, Principal } from '../auth/principal.ts'
@@ -267,7 +267,7 @@ function toRefusal(
   const { problem, isDefect, retryAfterSeconds } = toProblem(thrown, context)
   // What the abort of its own signal made a handler throw is no defect: it did what it was asked to.
   if (isDefect && !call.isAbortReason(thrown)) logDefect(call, thrown, settings)
-  else if (problem.status >= 500) logOutage(call, thrown, settings)
+  else if (problem.status >= 500 && !isRoutine(thrown)) logOutage(call, thrown, settings)
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
   const bytes = Buffer.byteLength(body)
   const headers = [...(call.blocks ?? settings.blocks).of(call), ...extraHeaders]
@@ -279,6 +279,11 @@ function toRefusal(
   if (problem.status === 401) headers.push('www-authenticate', challengeOf(problem.code))
   logRequest(settings.logger, call, problem.status, bytes, problem.code)
   return { status: problem.status, headers, body, closes: problem.status === 408 }
+}
+
+/** A refusal of our own that is handed out by the thousand under load: its request line says all there is to say. */
+function isRoutine(thrown: unknown): boolean {
+  return isAppError(thrown) && thrown.cause === undefined && !String(thrown.stack).includes('\n    at ')
 }
 
 /** RFC 6750, section 3.1: a client that showed a token learns that it is the token; one that showed none, no more. */

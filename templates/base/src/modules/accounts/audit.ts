@@ -40,8 +40,10 @@ export class Audit {
   }
 
   /** Of sessions: who began, ended or stole one. */
-  readonly onSessionEvent = ({ type, principalId, sessionId, detail }: SecurityEvent): void =>
-    this.note({ type, accountId: principalId, sessionId, detail, requestId: currentRequest()?.requestId })
+  readonly onSessionEvent = ({ type, principalId, sessionId, detail }: SecurityEvent): void => {
+    const { requestId, clientAddress } = currentRequest() ?? {}
+    this.note({ type, accountId: principalId, sessionId, detail, requestId, clientAddress })
+  }
 
   async list(filter: AuditFilter): Promise<Cut<AuditItem>> {
     return cutPage(await this.#events.list({ ...filter, limit: filter.limit + 1 }), filter.limit)
