@@ -310,6 +310,15 @@ describe('given a policy that counts failures', () => {
     expect(await allowed(gate, '192.0.2.1', 20)).toBe(10)
   })
 
+  test('when nobody tells how calls end, what is remembered of them stays within its bound', async () => {
+    const { limiter, asked } = setUp({ policies: { many: { ...login, quota: 5000, counts: 'failures' } } })
+    const gate = gateFor(limiter, 'many')
+    await allowed(gate, '192.0.2.1', 5000)
+    for (let call = 0; call < 5000; call += 1) gate.settle('192.0.2.1', 200)
+
+    expect(asked.giveBack).toBe(1000)
+  })
+
   test('when successes are held while failures are earned back, holding them makes no further guesses', async () => {
     const { limiter, clock } = setUp({ policies })
     const gate = gateFor(limiter, 'login')

@@ -45,7 +45,7 @@ export interface LimiterOptions {
   readonly retryStoreMs?: number
   /**
    * Counters kept in memory for the time without the store, and as many subjects with their denials and leases,
-   * 1000–10 000 000. Default 100 000, some 40 MB when all are taken.
+   * 1000–10 000 000. Default 100 000, some 70 MB when all are taken.
    */
   readonly maxKeys?: number
   readonly logger?: Logger
