@@ -12,6 +12,13 @@ import { edges, type RunningEdge } from '../edges.ts'
 
 const Credentials = z.object({ email: z.string(), password: z.string() })
 let asked = 0
+let gone = false
+
+async function whenAborted(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  gone = true
+  signal.throwIfAborted()
+}
 
 const table: readonly Route[] = [
   get('/open', { access: 'public', reply: { 204: empty } }, () => noContent()),
@@ -19,8 +26,9 @@ const table: readonly Route[] = [
   post(
     '/login',
     { access: 'public', limit: ['login', 'account'], body: Credentials, reply: { 204: empty } },
-    ({ body }) => {
+    async ({ body, signal }) => {
       asked += 1
+      if (body.password === 'slow') await whenAborted(signal)
       if (body.password === 'outage') throw new ServiceUnavailableError('db.down', 'Later.')
       if (body.password !== 'right') throw new UnauthorizedError('No.')
       return noContent()
@@ -146,6 +154,26 @@ describe.each(Object.entries(edges))('given limits on %s', (_name, start) => {
   test('when many accounts are guessed at from one address, ten guesses are judged', async () => {
     const guesses = Array.from({ length: 15 }, (_, at) => login(`user${at}-${clients}@example.com`, 'guess'))
     expect(await statuses(guesses)).toEqual({ 401: 10, 429: 5 })
+  })
+
+  test('when guesses hang up before they are answered, they count', async () => {
+    const email = `hasty${clients}@example.com`
+    for (let guess = 0; guess < 3; guess++) {
+      const leaving = new AbortController()
+      const seen = asked
+      const response = call('/login', {
+        method: 'POST',
+        signal: leaving.signal,
+        body: JSON.stringify({ email, password: 'slow' }),
+        headers: { 'content-type': 'application/json' },
+      })
+      await expect.poll(() => asked).toBe(seen + 1)
+      leaving.abort()
+      await expect(response).rejects.toThrow('aborted')
+      await expect.poll(() => gone).toBe(true)
+      gone = false
+    }
+    expect((await login(email, 'right')).status).toBe(429)
   })
 
   test('when logins succeed or we fail, no guess is counted', async () => {

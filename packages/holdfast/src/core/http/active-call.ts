@@ -9,6 +9,9 @@ import type { HeaderBlocks } from './header-blocks.ts'
 import type { RawCall } from './raw-call.ts'
 import { childTraceparent, chooseRequestId, parseTraceparent, type Trace } from './request-id.ts'
 
+/** The status of calls whose client left before the answer. Never sent. */
+export const clientGone = 499
+
 /**
  * A request on its way through the pipeline: the raw call, what the stages found out about it, and what a handler may
  * see. What costs something and is often not needed (logger, signal, trace) is made on first use.
@@ -79,7 +82,9 @@ export class ActiveCall implements RequestContext {
 
   settleLimits(status: number): void {
     if (this.#unsettled === undefined) return
-    for (const { gate, subject } of this.#unsettled) gate.settle(subject, status)
+    // Whoever hangs up had us work all the same; what becomes of the work they do not hear.
+    const seen = this.raw.isGone ? clientGone : status
+    for (const { gate, subject } of this.#unsettled) gate.settle(subject, seen)
     this.#unsettled = undefined
   }
 

@@ -1,8 +1,5 @@
 import type { Logger } from '../../foundation/logger.ts'
-import type { ActiveCall } from './active-call.ts'
-
-/** The status that the log gives to calls whose client left before the answer. Never sent. */
-const clientGone = 499
+import { type ActiveCall, clientGone } from './active-call.ts'
 
 /** One line per request: an allow-list of fields, never a query string, a header or a body. */
 export function logRequest(logger: Logger, call: ActiveCall, status: number, bytes: number, code?: string): void {
