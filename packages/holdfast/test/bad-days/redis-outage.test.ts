@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
 import { edges } from '../edges.ts'
 import { freeze, kill, thaw } from '../faults/processes.ts'
@@ -30,8 +30,10 @@ function call(url: string, authorization: string): Promise<Answer> {
   return new Promise((resolve) => {
     const answer = (status: string, body: string): void =>
       resolve({ status, isShared: body.includes('true'), startedAt, ms: performance.now() - startedAt })
-    const sent = request(url, { agent, headers: { authorization } }, async (response) => {
-      answer(String(response.statusCode), (await response.setEncoding('utf8').toArray()).join(''))
+    const sent = request(url, { agent, headers: { authorization } }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text))
+      response.once('end', () => answer(String(response.statusCode), body))
     })
     sent.once('error', (error: NodeJS.ErrnoException) => answer(error.code ?? error.message, ''))
     sent.end()
@@ -39,20 +41,26 @@ function call(url: string, authorization: string): Promise<Answer> {
 }
 
 /** Calls over kept connections as fast as it can, until told to stop. */
-function load(urls: readonly string[]): { readonly answers: Answer[]; stop(): Promise<void> } {
+function load(urls: readonly string[]): { readonly answers: Answer[]; readonly stop: () => Promise<void> } {
   const answers: Answer[] = []
-  let isOn = true
+  const state = { isOn: true }
   const work = async (url: string, at: number): Promise<void> => {
-    while (isOn) answers.push(await call(`${url}/work`, `busy${at % 3}`))
+    while (state.isOn) answers.push(await call(`${url}/work`, `busy${at % 3}`))
   }
   const working = urls.flatMap((url) => Array.from({ length: connections }, (_, at) => work(url, at)))
   return {
     answers,
     async stop() {
-      isOn = false
+      state.isOn = false
       await Promise.all(working)
     },
   }
+}
+
+interface Fault {
+  readonly name: string
+  readonly strike: () => Promise<void> | void
+  readonly heal: () => Promise<void> | void
 }
 
 const count = (answers: readonly Answer[]): Record<string, number> => {
@@ -87,7 +95,7 @@ describe.each(Object.keys(edges))('given two processes on %s whose limits are in
     urls = await Promise.all(children.map(async (child) => String((await once(child, 'message'))[0])))
   })
   afterEach(async () => {
-    await expect.poll(() => areShared(), patience).toBe(true)
+    await vi.waitUntil(() => areShared(), patience)
   })
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL')
@@ -111,7 +119,7 @@ describe.each(Object.keys(edges))('given two processes on %s whose limits are in
     expect(outcome['200']).toBeLessThanOrEqual(60 + earned)
   })
 
-  test.each([
+  const faults: readonly Fault[] = [
     { name: 'frozen', strike: () => freeze(server.pid), heal: () => thaw(server.pid) },
     { name: 'behind a black hole', strike: () => proxy.blackhole(), heal: () => proxy.pass() },
     {
@@ -121,33 +129,40 @@ describe.each(Object.keys(edges))('given two processes on %s whose limits are in
         server = await startServer({ port: server.port, password: new URL(server.url).password })
       },
     },
-  ])('when Redis is $name under load, no call fails and each waits once at most', async ({ name, strike, heal }) => {
-    const { answers, stop } = load(urls)
-    await expect.poll(() => answers.length, patience).toBeGreaterThan(100)
-    const struckAt = performance.now()
-    await strike()
-    await expect.poll(() => answers.some(({ isShared, status }) => status === '200' && !isShared), patience).toBe(true)
-    // Long enough for the store to be tried again, beside the calls, several times.
-    const settledAt = performance.now()
-    await expect.poll(() => performance.now() - settledAt, patience).toBeGreaterThan(1200)
-    const settledUntil = performance.now()
-    await heal()
-    await expect.poll(() => answers.at(-1)?.isShared, patience).toBe(true)
-    await stop()
+  ]
 
-    const struck = answers.filter(({ startedAt, ms }) => startedAt + ms >= struckAt)
-    const waited = struck.filter(({ ms }) => ms > maxWaitMs * 0.9)
-    const longest = Math.max(...struck.map(({ ms }) => ms))
-    console.log(
-      `${edge}: Redis ${name}: ${JSON.stringify(count(answers))}, ${waited.length} waited, longest ${longest.toFixed(0)} ms`,
-    )
-    // 429 is no failure, but the limit is far away.
-    expect(count(answers)).toEqual({ 200: answers.length })
-    // Those in flight when it happened; whoever came later was decided at once.
-    expect(waited.length).toBeLessThanOrEqual(2 * 2 * connections)
-    const late = waited.filter(({ startedAt }) => startedAt > settledAt && startedAt < settledUntil)
-    expect(late).toEqual([])
-  })
+  test.each(faults)(
+    'when Redis is $name under load, no call fails and each waits once at most',
+    async ({ name, strike, heal }) => {
+      const { answers, stop } = load(urls)
+      await expect.poll(() => answers.length, patience).toBeGreaterThan(100)
+      const struckAt = performance.now()
+      await strike()
+      await expect
+        .poll(() => answers.some(({ isShared, status }) => status === '200' && !isShared), patience)
+        .toBe(true)
+      // Long enough for the store to be tried again, beside the calls, several times.
+      const settledAt = performance.now()
+      await expect.poll(() => performance.now() - settledAt, patience).toBeGreaterThan(1200)
+      const settledUntil = performance.now()
+      await heal()
+      await expect.poll(() => answers.at(-1)?.isShared, patience).toBe(true)
+      await stop()
+
+      const struck = answers.filter(({ startedAt, ms }) => startedAt + ms >= struckAt)
+      const waited = struck.filter(({ ms }) => ms > maxWaitMs * 0.9)
+      const longest = Math.max(...struck.map(({ ms }) => ms))
+      console.log(
+        `${edge}: Redis ${name}: ${JSON.stringify(count(answers))}, ${waited.length} waited, longest ${longest.toFixed(0)} ms`,
+      )
+      // 429 is no failure, but the limit is far away.
+      expect(count(answers)).toEqual({ 200: answers.length })
+      // Those in flight when it happened; whoever came later was decided at once.
+      expect(waited.length).toBeLessThanOrEqual(2 * 2 * connections)
+      const late = waited.filter(({ startedAt }) => startedAt > settledAt && startedAt < settledUntil)
+      expect(late).toEqual([])
+    },
+  )
 
   test('when Redis is gone, each process still limits by itself', async () => {
     await proxy.refuse()
