@@ -1,5 +1,6 @@
 // What every contender answers, so that they differ in nothing but what stands around it.
 import { z } from 'zod'
+import { answerBench } from './answer-bench.ts'
 
 export const ping = { status: 'ok', service: 'bench', version: '1.0.0' }
 export const Ping = z.object({ status: z.string(), service: z.string(), version: z.string() })
@@ -40,5 +41,5 @@ export const NewItem = z.object({
 
 export const port = Number(process.env['PORT'])
 
-// The load asks what its requests cost; processor time holds still where requests per second drift with the machine.
-process.on('message', () => process.send?.(process.cpuUsage()))
+// Here, because each contender starts with this file.
+answerBench()

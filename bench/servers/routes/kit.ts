@@ -1,7 +1,7 @@
 // Holdfast with its defaults as shipped: pipeline, validation, reply allow-list, headers, deadline, request log.
 import { get, ok, post, createHttp, created } from 'holdfast/http'
 import { createLogger } from 'holdfast/logging'
-import { Item, ItemParams, ItemQuery, NewItem, Ping, ping, toItem } from './work.ts'
+import { Item, ItemParams, ItemQuery, NewItem, Ping, ping, toItem } from '../work.ts'
 
 export const http = createHttp(
   [

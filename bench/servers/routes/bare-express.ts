@@ -1,6 +1,6 @@
 // Express as its documentation starts: no layer at all but the body parser. The body of POST is not validated.
 import express from 'express'
-import { ping, port, toItem } from './work.ts'
+import { ping, port, toItem } from '../work.ts'
 
 const app = express()
 app.get('/ping', (_request, response) => {

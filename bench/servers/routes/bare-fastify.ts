@@ -1,6 +1,6 @@
 // Fastify as its documentation starts: no layer at all. The body of POST is parsed and not validated.
 import Fastify from 'fastify'
-import { ping, port, toItem } from './work.ts'
+import { ping, port, toItem } from '../work.ts'
 
 const app = Fastify()
 app.get('/ping', () => ping)
