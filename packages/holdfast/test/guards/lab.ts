@@ -99,6 +99,8 @@ export async function prepareGround(): Promise<Ground> {
   const { url } = await createTestDatabase({ adminUrl: server.url })
   const database = createDatabase({ url })
   const pool = new Pool({ connectionString: url, max: 4 })
+  // A connection on its way out may hear that the server is, too.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const passwordHash = await createPasswordHasher(cheap).hash(password)
   const seed = async (): Promise<void> => {
     await pool.query(tables)
@@ -116,11 +118,10 @@ export async function prepareGround(): Promise<Ground> {
       people.ada.id,
       adasSecret,
     ])
-    await pool.query(`insert into notes values ($1, $2, 'Look here', $3, 'home', true)`, [
-      mallorysNote,
-      people.mallory.id,
-      script,
-    ])
+    await pool.query(
+      `insert into notes values ($1, $2, 'Look here', $3, 'home', true), (default, $2, 'About', '', 'work', false)`,
+      [mallorysNote, people.mallory.id, script],
+    )
   }
   await pool.query(sessionTables)
   await seed()

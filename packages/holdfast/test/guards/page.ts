@@ -3,7 +3,7 @@ import type { Row, Unclaimed } from './row.ts'
 
 const introduction = `# Defence in depth
 
-No guard of Holdfast stands alone. Each line below is an attack on a real service: PostgreSQL, sessions, password hashes, HTTP over sockets. The suite in \`packages/holdfast/test/guards/\` runs it four times: with all in place, where it is stopped; with the guard taken out, where it is stopped by whoever comes next, and this is the line; with only the next one taken out, where the guard stops it again; and with both taken out, where it succeeds, or the other three would prove nothing. In each run that is stopped, nothing that belongs to others has changed, and no reply tells of tables, SQL, hashes or files.
+No guard of Holdfast stands alone. Each line below is an attack on a real service: PostgreSQL, sessions, password hashes, HTTP over sockets. The suite in \`packages/holdfast/test/guards/\` runs it four times: with all in place, where it is stopped; with the guard taken out, where it is stopped by whoever comes next, and this is the line; with only the next one taken out, where it can be taken out alone and the guard stops it again; and with both taken out, where it succeeds, or the others would prove nothing. In each run that is stopped, nothing that belongs to others has changed, and no reply tells of tables, SQL, hashes or files.
 
 A guard is taken out by composing the service without it. The package has no switch for that, and what does it is in no published file. What is not listed here is not claimed.
 

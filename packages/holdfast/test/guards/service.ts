@@ -65,13 +65,15 @@ export const defaultParts = (database: Database, needs: Pick<Parts, 'hasher' | '
   ...needs,
 })
 
-/** Failures that one address, or one account, may have in a minute. */
+/** Calls that one address may make in an hour: so few that none is earned back while an attack lasts. */
+export const callsAllowed = 60
+/** Failures that one address, or one account, may have in an hour. */
 export const guessesAllowed = 5
 
 const policies: Readonly<Record<string, LimitPolicy>> = {
-  address: { by: 'address', quota: 600, windowSeconds: 60 },
-  login: { by: 'address', quota: guessesAllowed, windowSeconds: 60, counts: 'failures' },
-  account: { by: { body: 'email' }, quota: guessesAllowed, windowSeconds: 60, counts: 'failures' },
+  address: { by: 'address', quota: callsAllowed, windowSeconds: 3600 },
+  login: { by: 'address', quota: guessesAllowed, windowSeconds: 3600, counts: 'failures' },
+  account: { by: { body: 'email' }, quota: guessesAllowed, windowSeconds: 3600, counts: 'failures' },
 }
 
 export function compose(parts: Parts): Service {

@@ -12,10 +12,10 @@ const trustingService = { parts: withoutChecks }
 export const identityRows: readonly Row[] = [
   {
     guard: 'authentication',
+    how: 'and the service does not check',
     attack: "A token that nobody signed says it is Ada's and asks for her note",
     stoppedBy: 'the access check of the route, which a missing principal does not pass',
     sees: { inPlace: '401 auth.token_invalid', guardGone: '401 auth.unauthenticated' },
-    // So that nobody else could have been who stopped it.
     setting: trustingService,
     guardGone: nobodyIsKnown,
     bothGone: both(nobodyIsKnown, openRoutes),
@@ -56,7 +56,7 @@ export const accessRows: readonly Row[] = [
   },
   {
     guard: 'access at the route',
-    how: 'to have signed in is enough',
+    how: 'to have signed in is enough, and the service does not check',
     attack: "An account without the right to write notes deletes somebody else's",
     stoppedBy: 'ownership in SQL: `where id = … and owner_id = …`',
     sees: { inPlace: '403 auth.forbidden', guardGone: '404 notes.not_found' },

@@ -48,14 +48,14 @@ export const validationRows: readonly Row[] = [
   },
   {
     guard: 'validation',
-    attack: 'SQL in the name of the column to sort by, which deletes all notes',
-    stoppedBy: '`sql.identifier`: a name is one of those written in code',
+    attack: "SQL in place of the column to sort by, so that the order tells whether a guess at Ada's note is right",
+    stoppedBy: '`sql.identifier`: a name is one of those written in code, and never SQL',
     sees: { inPlace: invalid, guardGone: defect },
     guardGone,
     nextGone: spliced,
     async run(lab) {
-      const received = await asMallory(lab, { path: `/notes?sort=${encodeURIComponent('title; delete from notes')}` })
-      return { sees: inWords(received), succeeded: !(await isThere(lab, adasNote)) }
+      const [right, wrong] = [await sortByGuess(lab, 'the key is'), await sortByGuess(lab, 'no such text')]
+      return { sees: inWords(right), succeeded: right.status === 200 && right.text !== wrong.text }
     },
   },
   {
@@ -163,16 +163,21 @@ export const validationRows: readonly Row[] = [
 const asMallory = ({ send, people: { mallory } }: Lab, sent: Sent): Promise<Received> =>
   send({ ...sent, headers: { authorization: mallory.bearer } })
 
+function sortByGuess(lab: Lab, guess: string): Promise<Received> {
+  const isRight = `exists (select from notes where id = '${adasNote}' and body like '${guess}%')`
+  const sort = encodeURIComponent(`(case when ${isRight} then title else label end)`)
+  return asMallory(lab, { path: `/notes?sort=${sort}` })
+}
+
 async function isThere({ pool }: Lab, id: string): Promise<boolean> {
   return (await pool.query('select from notes where id = $1', [id])).rowCount === 1
 }
 
 /** Succeeds when anything was stored. */
 async function storeNote(lab: Lab, body: object): Promise<Outcome> {
+  const before = await countNotes(lab)
   const received = await asMallory(lab, { method: 'POST', path: '/notes', body })
-  const stored = await lab.pool.query('select from notes where owner_id = $1 and id <> $2', [
-    lab.people.mallory.id,
-    mallorysNote,
-  ])
-  return { sees: inWords(received), succeeded: stored.rowCount !== 0 }
+  return { sees: inWords(received), succeeded: (await countNotes(lab)) !== before }
 }
+
+const countNotes = async ({ pool }: Lab): Promise<number | null> => (await pool.query('select from notes')).rowCount
