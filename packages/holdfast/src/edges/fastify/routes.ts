@@ -1,4 +1,10 @@
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  preParsingHookHandler,
+} from 'fastify'
 import type { Http } from '../../core/http/http.ts'
 import { belowMount } from '../node/mount.ts'
 import { NodeCall } from '../node/node-call.ts'
@@ -20,12 +26,22 @@ export const routes: FastifyPluginCallback<RoutesOptions> = (app, { http }, done
   const handler = answerFrom(http, app.prefix)
   leaveBodiesUnread(app)
   for (const { method, path } of http.routes) {
-    app.route({ method: method === 'GET' ? ['GET', 'HEAD'] : method, url: path, exposeHeadRoute: false, handler })
+    if (method === 'GET') app.route({ method: ['GET', 'HEAD'], url: path, exposeHeadRoute: false, handler })
+    else app.route({ method, url: path, preParsing: hideMalformedType, handler })
   }
-  // A content type that Fastify can't parse ends here instead of in the handler; the pipeline judges it all the same.
-  app.setErrorHandler((_thrown, request, reply) => handler(request, reply))
   done()
 }
+
+/**
+ * Fastify refuses by itself a content type that it can't read, which is the pipeline's to judge: after whoever calls was
+ * let in. So it is shown another one. The pipeline reads what came.
+ */
+const hideMalformedType: preParsingHookHandler = (request, _reply, payload, next) => {
+  const type = request.raw.headers['content-type']
+  if (type !== undefined && !readableType.test(type)) request.headers = { 'content-type': 'application/octet-stream' }
+  next(null, payload)
+}
+const readableType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[ \t]*(;|$)/
 
 /** Has Fastify hand the request on with its body still on the wire. Holds for this plugin's routes only. */
 function leaveBodiesUnread(app: FastifyInstance): void {
