@@ -20,6 +20,8 @@ describe('given a browser', () => {
     ['alone', '__Host-refresh=hfr_1', 'hfr_1'],
     ['among others', 'a=1; __Host-refresh=hfr_1; b=2', 'hfr_1'],
     ['without spaces', 'a=1;__Host-refresh=hfr_1;b=2', 'hfr_1'],
+    ['with spaces and tabs around it', 'a=1; \t__Host-refresh = hfr_1 \t; b=2', 'hfr_1'],
+    ['beside one that only looks like it', '\u00a0__Host-refresh=2; __Host-refresh=hfr_1', 'hfr_1'],
     ['with = in its value', '__Host-refresh=a=b', 'a=b'],
     ['empty', '__Host-refresh=', ''],
   ])('when the cookie comes %s, it is read', (_, header, value) => {
@@ -33,6 +35,9 @@ describe('given a browser', () => {
     ['it comes twice and is the same', '__Host-refresh=1; __Host-refresh=1'],
     ['it comes twice, once without a value', '__Host-refresh=1; __Host-refresh'],
     ['its case differs', '__host-refresh=1'],
+    ['a no-break space stands before its name, as some browsers let a sibling host plant', '\u00a0__Host-refresh=1'],
+    ['a no-break space stands behind its name', '__Host-refresh\u00a0=1'],
+    ['a no-break space stands before its value', '__Host-refresh=\u00a01'],
     ['its name is only part of one', 'x__Host-refresh=1; __Host-refreshx=1'],
     ['its value is quoted', '__Host-refresh="1"'],
     ['its value has a space', '__Host-refresh=1 2'],

@@ -45,6 +45,20 @@ export function readCookie(header: string | undefined, name: string): string | u
 
 function toPair(part: string): readonly [string, string | undefined] {
   const at = part.indexOf('=')
-  if (at === -1) return [part.trim(), undefined]
-  return [part.slice(0, at).trim(), part.slice(at + 1).trim()]
+  if (at === -1) return [trimBlanks(part), undefined]
+  return [trimBlanks(part.slice(0, at)), trimBlanks(part.slice(at + 1))]
 }
+
+/**
+ * Of spaces and tabs only (RFC 6265 §5.2). `trim` takes no-break spaces too, and a name that begins with one does not
+ * begin with `__Host-`: browsers let a sibling host set it.
+ */
+function trimBlanks(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to && isBlank(text[from])) from += 1
+  while (to > from && isBlank(text[to - 1])) to -= 1
+  return text.slice(from, to)
+}
+
+const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
