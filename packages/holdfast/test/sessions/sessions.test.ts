@@ -141,6 +141,37 @@ describe.each<Kind>(['postgres', 'redis'])('given somebody who signs in, with se
     expect(await sessions.list(id)).toHaveLength(1)
   })
 
+  test('when it signs in on more devices than it may have, the ones unused for longest are signed out', async () => {
+    const { sessions, enter, events } = await open(kind, { maxPerPrincipal: 3 })
+    const [id, other] = [somebody(), somebody()]
+    const elsewhere = await sessions.start(other)
+    const devices = [await sessions.start(id), await sessions.start(id), await sessions.start(id)] as const
+    const [first, second, third] = devices
+    const used = await sessions.refresh(first.refreshToken)
+    const fourth = await sessions.start(id)
+
+    const kept = [fourth, first, third].map(({ session }) => session.id)
+    expect((await sessions.list(id)).map((session) => session.id)).toEqual(kept)
+    expect(await thrownBy(enter(second.accessToken))).toMatchObject({ code: 'auth.session_ended' })
+    expect(await thrownBy(sessions.refresh(second.refreshToken))).toMatchObject(refused)
+    expect(await enter(used.accessToken)).toMatchObject({ id })
+    expect(await enter(elsewhere.accessToken)).toMatchObject({ id: other })
+    expect(events.filter(({ type }) => type === 'session.ended')).toEqual([
+      { type: 'session.ended', principalId: id, sessionId: second.session.id, detail: { reason: 'too_many' } },
+    ])
+  })
+
+  test('when it signs in without end, at once, there are never many more than it may have', async () => {
+    const { sessions } = await open(kind, { maxPerPrincipal: 5 })
+    const id = somebody()
+    for (let round = 0; round < 5; round += 1) {
+      await Promise.all(Array.from({ length: 10 }, () => sessions.start(id)))
+      expect((await sessions.list(id)).length).toBeLessThanOrEqual(4 + 10)
+    }
+    await sessions.start(id)
+    expect(await sessions.list(id)).toHaveLength(5)
+  })
+
   test('when a used token comes back after the window, the session ends, and that is told once', async () => {
     const { sessions, enter } = await open(kind)
     const later = await open(kind, { shiftMs: 25_000 })
@@ -345,6 +376,8 @@ describe('given options that cannot be meant', () => {
     [{ replaySeconds: -1 }, /replaySeconds.*-1/],
     [{ replaySeconds: Number.NaN }, /replaySeconds.*NaN/],
     [{ syncMs: 0 }, /syncMs/],
+    [{ maxPerPrincipal: 0 }, /maxPerPrincipal.*1 to 1000.*received 0/],
+    [{ maxPerPrincipal: 1001 }, /maxPerPrincipal.*1 to 1000.*received 1001/],
     [{ syncMs: 30_000, maxStalenessSeconds: 30 }, /maxStalenessSeconds.*60.*received 30/],
     [{ tokens: { ...tokens, lifetimeSeconds: 86_400 * 2 } }, /tokens.lifetimeSeconds/],
   ])('when they are %o, they are refused by name and value', (options, message) => {

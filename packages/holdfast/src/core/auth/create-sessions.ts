@@ -16,7 +16,7 @@ import {
 } from './refresh-token.ts'
 import { Revocations, toleranceMs } from './revocations.ts'
 import type { SecurityEvent } from './security-event.ts'
-import { maxRevocationMs, type SessionRecord } from './session-store.ts'
+import { maxListed, maxRevocationMs, type SessionRecord } from './session-store.ts'
 import type { Sessions, SessionsOptions, SignedIn } from './sessions.ts'
 
 /**
@@ -52,6 +52,7 @@ class StoredSessions implements Sessions {
 
   async start(principalId: string, { label = '' }: { readonly label?: string | undefined } = {}): Promise<SignedIn> {
     assertPrincipalId(principalId)
+    await this.#makeRoom(principalId)
     const token = newRefreshToken(randomUUID())
     const session = await this.#create(principalId, cleanLabel(label), token)
     const rights = await this.#rightsOrEnd(session)
@@ -146,6 +147,12 @@ class StoredSessions implements Sessions {
       logger.warn({ err: error }, 'Sessions that are over could not be removed; trying again later')
     }
     if (this.#purging === timer) this.#purgeLater()
+  }
+
+  /** Who signs in many times at once gets some above the bound, until the next time. */
+  async #makeRoom(principalId: string): Promise<void> {
+    const sessions = await this.#options.store.list(principalId)
+    for (const session of sessions.slice(this.#limits.maxPerPrincipal - 1)) await this.#end(session, 'too_many')
   }
 
   #create(principalId: string, label: string, token: RefreshToken): Promise<SessionRecord> {
@@ -248,6 +255,7 @@ interface Limits {
   readonly idleMs: number
   readonly lifetimeMs: number
   readonly replayMs: number
+  readonly maxPerPrincipal: number
   readonly syncMs: number
   readonly maxStalenessMs: number
 }
@@ -257,10 +265,11 @@ const yearSeconds = 365 * 86_400
 
 function readLimits(options: SessionsOptions): Limits {
   const { lifetimeSeconds = 90 * 86_400, replaySeconds = 20, syncMs = 5000, maxStalenessSeconds = 60 } = options
-  const { idleSeconds = Math.min(14 * 86_400, lifetimeSeconds) } = options
+  const { idleSeconds = Math.min(14 * 86_400, lifetimeSeconds), maxPerPrincipal = 100 } = options
   whole('lifetimeSeconds', lifetimeSeconds, 60, yearSeconds)
   whole('idleSeconds', idleSeconds, 60, lifetimeSeconds)
   whole('replaySeconds', replaySeconds, 0, 300)
+  whole('maxPerPrincipal', maxPerPrincipal, 1, maxListed)
   whole('syncMs', syncMs, 50, 60_000)
   whole('maxStalenessSeconds', maxStalenessSeconds, Math.ceil((2 * syncMs) / 1000), 3600)
   whole('tokens.lifetimeSeconds', options.tokens.lifetimeSeconds, 1, (maxRevocationMs - toleranceMs) / 1000)
@@ -268,6 +277,7 @@ function readLimits(options: SessionsOptions): Limits {
     idleMs: idleSeconds * 1000,
     lifetimeMs: lifetimeSeconds * 1000,
     replayMs: replaySeconds * 1000,
+    maxPerPrincipal,
     syncMs,
     maxStalenessMs: maxStalenessSeconds * 1000,
   }

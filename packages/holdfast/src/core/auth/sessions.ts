@@ -25,6 +25,11 @@ export interface SessionsOptions {
    * sign their owner out. Default 20.
    */
   readonly replaySeconds?: number
+  /**
+   * Who signs in beyond so many sessions, 1 to 1000, is signed out where the last use is longest ago. Without a bound
+   * whoever knows a password could open so many that no change of it ends them all in time. Default 100.
+   */
+  readonly maxPerPrincipal?: number
   /** How often revocations are read, beside being told of them, 50 to 60 000 ms. Default 5000. */
   readonly syncMs?: number
   /**
