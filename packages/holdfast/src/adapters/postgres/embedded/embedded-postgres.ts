@@ -1,7 +1,6 @@
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { freePort } from '../../../core/lifecycle/free-port.ts'
 import { startGuarded } from '../../../core/lifecycle/guarded-process.ts'
 import type { Guarded } from '../../../core/lifecycle/guarded-process.ts'
 import { serverAccount } from './account.ts'
@@ -178,18 +177,6 @@ async function ping(url: string): Promise<void> {
 function urlOf(port: number, password: string): string {
   // The server has no certificate; a PGSSLMODE in the environment would ask for one.
   return `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`
-}
-
-/** Free a moment ago; when somebody takes it before the server does, the start is tried again with another. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 function isFailure(outcome: EmbeddedPostgres | Failure): outcome is Failure {

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, statSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '../../../core/lifecycle/free-port.ts'
 import { startGuarded } from '../../../core/lifecycle/guarded-process.ts'
 import type { Guarded } from '../../../core/lifecycle/guarded-process.ts'
 import { ping } from './ping.ts'
@@ -148,16 +147,4 @@ async function isReady(guarded: Guarded, server: Omit<Launch, 'flags'>): Promise
     await delay(5)
   }
   return false
-}
-
-/** Free a moment ago; when somebody takes it before the server does, the start is tried again with another. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
