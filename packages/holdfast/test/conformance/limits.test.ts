@@ -184,3 +184,24 @@ describe.each(Object.entries(edges))('given limits on %s', (_name, start) => {
     expect(response.headers.get('ratelimit')).toContain('"account";r=2')
   })
 })
+
+describe.each(Object.entries(edges))('given a limit of failures everywhere on %s', (_name, start) => {
+  let edge: RunningEdge
+  beforeAll(async () => {
+    const limiter = createLimiter({
+      everywhere: ['failed'],
+      policies: { failed: { by: 'address', quota: 3, windowSeconds: 3600, counts: 'failures' } },
+    })
+    edge = await start(createHttp(table.slice(0, 2), { limiter, authenticate: () => undefined }))
+  })
+  afterAll(() => edge.stop())
+  const status = async (path: string, method = 'GET'): Promise<number> =>
+    (await fetch(`${edge.url}${path}`, { method })).status
+
+  test('when nothing fails, nothing is counted; when it does, also beside the routes', async () => {
+    for (let time = 0; time < 5; time++)
+      expect([await status('/open'), await status('/open', 'OPTIONS')]).toEqual([204, 204])
+    expect([await status('/nowhere'), await status('/mine'), await status('/open', 'PUT')]).toEqual([404, 401, 405])
+    expect(await status('/open')).toBe(429)
+  })
+})

@@ -37,6 +37,7 @@ export class ActiveCall implements RequestContext {
   limitPolicy: string | undefined = undefined
   limitState: string | undefined = undefined
   #unsettled: { readonly gate: LimitGate; readonly subject: string }[] | undefined = undefined
+  #endedWith: number | undefined = undefined
   readonly #clock: Clock
   readonly #rootLogger: Logger
   #logger: Logger | undefined = undefined
@@ -75,15 +76,17 @@ export class ActiveCall implements RequestContext {
     this.limitState = this.limitState === undefined ? state : `${this.limitState}, ${state}`
   }
 
-  /** Remembers a gate that wants to know how the call ended. */
+  /** Remembers a gate that wants to know how the call ended; tells it at once when it has, while the gate decided. */
   noteUnsettled(gate: LimitGate, subject: string): void {
-    ;(this.#unsettled ??= []).push({ gate, subject })
+    if (this.#endedWith === undefined) (this.#unsettled ??= []).push({ gate, subject })
+    else gate.settle(subject, this.#endedWith)
   }
 
   settleLimits(status: number): void {
-    if (this.#unsettled === undefined) return
     // Whoever hangs up had us work all the same; what becomes of the work they do not hear.
     const seen = this.raw.isGone ? clientGone : status
+    this.#endedWith = seen
+    if (this.#unsettled === undefined) return
     for (const { gate, subject } of this.#unsettled) gate.settle(subject, seen)
     this.#unsettled = undefined
   }
@@ -106,6 +109,11 @@ export class ActiveCall implements RequestContext {
   abort(reason: Error): void {
     this.#abortReason ??= reason
     this.#abort?.abort(this.#abortReason)
+  }
+
+  /** @throws what {@link signal} was aborted with: a call that was answered does nothing any more */
+  throwIfOver(): void {
+    if (this.#abortReason !== undefined) throw this.#abortReason
   }
 
   /** Whether this is what {@link signal} was aborted with. */

@@ -246,6 +246,7 @@ class CompiledHttp implements Http {
     logRequest(this.#settings.logger, call, 204, 0)
     const headers = [...this.#settings.blocks.of(call), 'allow', allow, ...granted]
     pushCallHeaders(headers, call)
+    call.settleLimits(204)
     return { status: 204, headers, body: undefined, closes: false }
   }
 

@@ -95,12 +95,17 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
     return handle(call, await parse({ params: toRecord(names, values), search, body, cookie: cookieOf(call) }))
   }
   const handle = (call: ActiveCall, input: VouchedInput): Reply | Promise<Reply> => {
+    call.throwIfOver()
     call.params = input.params
     call.query = input.query
     call.body = input.body
     call.cookies = input.cookies
-    if (limits.body.length === 0) return withRequest(call, handler, call)
-    return passBodyGates(call, limits.body).then(() => withRequest(call, handler, call))
+    return limits.body.length === 0 ? act(call) : passBodyGates(call, limits.body).then(() => act(call))
+  }
+  // Whatever took so long, its client was told that this failed, and may be trying again.
+  const act = (call: ActiveCall): Reply | Promise<Reply> => {
+    call.throwIfOver()
+    return withRequest(call, handler, call)
   }
 
   // Each member is read once: what was judged is what is sent.
