@@ -42,6 +42,7 @@ function createRules({ stored, isOutdated = false, isAuditDown = false }: Option
       return signed
     },
     end: async () => asked.push('end'),
+    endAll: async (_: string, { except = 'none' } = {}) => asked.push(`end all but ${except}`),
   } as unknown as Sessions
   const insert = async ({ type }: { readonly type: string }) => {
     if (isAuditDown) throw new Error('no room on the disk')
@@ -98,5 +99,24 @@ describe('given a registration', () => {
     for (const { rules } of [fresh, known]) await rules.register(login, {})
     assert.deepEqual(fresh.asked, ['hash'])
     assert.deepEqual(known.asked, ['hash', 'account.registration_repeated'])
+  })
+})
+
+describe('given a new password', () => {
+  const principal = { id: 'id', sessionId: 's', roles: [], permissions: [] }
+  const change = { currentPassword: 'rope', newPassword: 'a longer rope' }
+
+  test('when it is set, other sessions have ended before, and those that began meanwhile end after', async () => {
+    const { rules, asked } = createRules({ stored: 'hash of rope' })
+    await rules.changePassword(principal, change, {})
+    const replaced = 'replace hash of rope by hash of a longer rope'
+    assert.deepEqual(asked, ['verify', 'hash', 'end all but s', replaced, 'end all but s'])
+  })
+
+  test('when sessions can not be ended, the password stays, so that the same can be tried again', async () => {
+    const { rules, asked, sessions } = createRules({ stored: 'hash of rope' })
+    sessions.endAll = async () => Promise.reject(new Error('the database is gone'))
+    await assert.rejects(rules.changePassword(principal, change, {}), /gone/)
+    assert.deepEqual(asked, ['verify', 'hash'])
   })
 })

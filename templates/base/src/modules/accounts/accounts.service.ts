@@ -101,7 +101,10 @@ export class AccountsService {
     return account
   }
 
-  /** Ends all sessions but the one it was asked from. */
+  /**
+   * Ends all sessions but the one it was asked from: before, because who is told that it failed can't ask again once the
+   * current password is another; and after, because with the old one somebody may have signed in meanwhile.
+   */
   async changePassword(principal: Principal, change: PasswordChange, origin: Origin): Promise<void> {
     const { id, sessionId } = principal
     const account = await this.#accounts.findCredentials({ id })
@@ -112,6 +115,7 @@ export class AccountsService {
     }
     const hashes = { from: account.passwordHash.reveal(), to: await this.#hasher.hash(change.newPassword) }
     const event = { ...origin, type: 'account.password_changed', accountId: id, sessionId }
+    await this.#sessions.endAll(id, { except: sessionId })
     if (!(await this.#accounts.replaceHash(id, hashes, event))) {
       throw new ConflictError('accounts.password_changed', 'The password was changed at the same time; sign in again.')
     }
