@@ -20,6 +20,7 @@ import type { Reply } from './reply.ts'
 import { compileReply, contentTypes, jsonContentType, type ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import type { Route } from './route.ts'
+import { vouchedPrincipal } from './vouched-principal.ts'
 
 /** What all routes of a service share, settled at registration. */
 export interface PipelineSettings {
@@ -72,7 +73,8 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
       ? Promise.resolve(principal).then((settled) => letIn(call, settled))
       : letIn(call, principal)
   }
-  const letIn = (call: ActiveCall, principal: Principal | undefined): void | Promise<void> => {
+  const letIn = (call: ActiveCall, given: Principal | undefined): void | Promise<void> => {
+    const principal = vouchedPrincipal(given)
     call.principal = principal
     assertAccess(spec.access, principal)
     if (spec.cookies !== undefined && !settings.trustsCookies(call) && call.raw.headers['cookie'] !== undefined) {

@@ -9,6 +9,7 @@ import type { FlatHeaders } from '../../core/http/header-block.ts'
 import { type HeaderBlocks, HeaderBook } from '../../core/http/header-blocks.ts'
 import type { HeaderPolicy } from '../../core/http/header-policy.ts'
 import { compileLimits, passBodyGates, passGate, type RouteLimits } from '../../core/http/limits.ts'
+import { vouchedPrincipal } from '../../core/http/vouched-principal.ts'
 import type { Limiter } from '../../core/rate-limit/limiter.ts'
 import { systemClock } from '../../foundation/clock.ts'
 import { silentLogger } from '../../foundation/logger.ts'
@@ -121,7 +122,9 @@ export class AuthenticationGuard {
   async check(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { authorization, cookie } = request.headers
     const isTrusted = cookie === undefined || this.#trustsCookies(this.#open(new NodeCall(request, response)))
-    const principal = await this.#authenticate({ authorization, cookie: isTrusted ? cookie : undefined })
+    const principal = vouchedPrincipal(
+      await this.#authenticate({ authorization, cookie: isTrusted ? cookie : undefined }),
+    )
     if (principal !== undefined) principals.set(request, principal)
   }
 }
