@@ -81,7 +81,16 @@ describe('given a login', () => {
       return signed
     }
     await assert.rejects(rules.signIn(login, {}), UnauthorizedError)
-    assert.deepEqual(asked, ['verify', 'end'])
+    assert.deepEqual(asked, ['verify', 'verify', 'end'])
+  })
+
+  test('when another login makes its hash anew meanwhile, it is no other password', async () => {
+    const { rules, changeHash, sessions } = createRules({ stored: 'old hash of rope' })
+    sessions.start = async () => {
+      changeHash('hash of rope')
+      return signed
+    }
+    assert.equal(await rules.signIn(login, {}), signed)
   })
 
   test('when its event can not be stored, it counts all the same, and the log has the event', async () => {

@@ -57,16 +57,22 @@ export class AccountsService {
       throw loginFailed()
     }
     const signed = await this.#sessions.start(account.id, { label: device })
-    await this.#assertUnchanged(account, signed)
+    await this.#assertUnchanged(account, password, signed)
     this.#audit.note({ ...origin, type: 'login.succeeded', accountId: account.id, sessionId: signed.session.id })
     await this.#renewHash(account, password)
     return signed
   }
 
   /** A new password ends sessions; one that began just then, with the old password, is not among them. */
-  async #assertUnchanged({ id, passwordHash }: AccountCredentials, { session }: SignedIn): Promise<void> {
-    const current = await this.#accounts.findCredentials({ id })
-    if (current?.passwordHash.reveal() === passwordHash.reveal()) return
+  async #assertUnchanged(
+    { id, passwordHash }: AccountCredentials,
+    password: string,
+    { session }: SignedIn,
+  ): Promise<void> {
+    const current = (await this.#accounts.findCredentials({ id }))?.passwordHash.reveal()
+    if (current === passwordHash.reveal()) return
+    // Another hash may be of the same password, when somebody else's sign-in renewed it.
+    if (current !== undefined && (await this.#hasher.verify(current, password))) return
     await this.#sessions.end(id, session.id)
     throw loginFailed()
   }
