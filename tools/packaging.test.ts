@@ -134,6 +134,14 @@ describe('given the front doors of holdfast', () => {
     expect(Object.fromEntries(targets)).toEqual(Object.fromEntries(expected))
   })
 
+  // By path and not by subpath: tools that check types take every subpath for a module.
+  test.each(['sessions.sql', 'api-keys.sql'])('sql/%s lies beside them, as it is here', (file) => {
+    const [shipped, source] = [packed.installed, packed.source].map((folder) =>
+      readFileSync(join(folder, 'sql', file), 'utf8'),
+    )
+    expect(shipped).toBe(source)
+  })
+
   test.each(doors)('%s is imported alone, with the names its source lists', (door) => {
     const names = listNames(door)
     const script = `console.log(JSON.stringify(Object.keys(await import('${specifier(door)}'))))`

@@ -89,10 +89,7 @@ export interface Ground {
 }
 
 const cheap: PasswordHasherOptions = { memoryKiB: 8, iterations: 1 }
-const sessionTables = readFileSync(
-  new URL('../../../../templates/store-postgres/migrations/0002_create_sessions.sql', import.meta.url),
-  'utf8',
-)
+const sessionTables = readFileSync(new URL('../../sql/sessions.sql', import.meta.url), 'utf8')
 
 export async function prepareGround(): Promise<Ground> {
   const server = await startEmbeddedPostgres()

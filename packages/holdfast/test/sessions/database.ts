@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/adapters/postgres/embedded/embedded-postgres.ts'
 
-const migration = new URL('../../../../templates/store-postgres/migrations/0002_create_sessions.sql', import.meta.url)
+const tables = new URL('../../sql/sessions.sql', import.meta.url)
 
-/** A server whose database has what the template's migration makes, and nothing else. */
+/** A server whose database has the tables of sessions, and nothing else. */
 export async function startSessionDatabase(): Promise<EmbeddedPostgres> {
   // A server that throws its data away answers before they are written; ours is to survive a crash.
   const server = await startEmbeddedPostgres({ flags: ['-c', 'synchronous_commit=on'] })
-  await administer(server.url, readFileSync(migration, 'utf8'))
+  await administer(server.url, readFileSync(tables, 'utf8'))
   return server
 }
 

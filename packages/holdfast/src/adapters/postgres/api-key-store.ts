@@ -2,7 +2,7 @@ import type { ApiKeyRecord, ApiKeyStore } from '../../core/auth/api-keys.ts'
 import type { Database } from './database.ts'
 import { sql } from './sql.ts'
 
-/** Keys of machines in PostgreSQL, in the table of the migration `create_api_keys`. */
+/** Keys of machines in PostgreSQL, in the table of `holdfast/sql/api-keys.sql`. */
 export function createPostgresApiKeyStore(database: Database): ApiKeyStore {
   return {
     async insert({ id, secretHash, principalId, name, permissions, expiresAt }) {

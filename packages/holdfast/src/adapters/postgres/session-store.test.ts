@@ -13,8 +13,7 @@ let server: EmbeddedPostgres
 let database: Database
 const databases: Database[] = []
 
-const migration = (name: string): string =>
-  readFileSync(new URL(`../../../../../templates/store-postgres/migrations/${name}.sql`, import.meta.url), 'utf8')
+const tables = (name: string): string => readFileSync(new URL(`../../../sql/${name}.sql`, import.meta.url), 'utf8')
 
 async function connect(): Promise<pg.Client> {
   const client = new pg.Client(server.url)
@@ -34,8 +33,8 @@ const open = (shiftMs: number): SessionStore =>
 beforeAll(async () => {
   server = await startEmbeddedPostgres()
   const client = await connect()
-  await client.query(migration('0002_create_sessions'))
-  await client.query(migration('0003_create_api_keys'))
+  await client.query(tables('sessions'))
+  await client.query(tables('api-keys'))
   await client.end()
   database = openDatabase()
 }, 60_000)

@@ -32,7 +32,7 @@ export interface PostgresSessionStoreOptions {
 const channel = 'holdfast_session_revocations'
 
 /**
- * Sessions in PostgreSQL 13 or newer, in the tables of the migration `create_sessions`. Each operation is one statement,
+ * Sessions in PostgreSQL 13 or newer, in the tables of `holdfast/sql/sessions.sql`. Each operation is one statement,
  * and so one transaction.
  *
  * @throws {TypeError} for a URL to listen on that is none
