@@ -11,6 +11,10 @@ describe('given a Cookie header', () => {
     ['a=b=c', { a: 'b=c' }],
     ['a', {}],
     ['=1', { '': '1' }],
+    ['\ta = 1 ', { a: '1' }],
+    ['\xa0__Host-refresh=planted', { '\xa0__Host-refresh': 'planted' }],
+    ['\x0b__Host-refresh=planted', { '\x0b__Host-refresh': 'planted' }],
+    ['a=\xa01', { a: '\xa01' }],
     ['a=%41', { a: '%41' }],
   ])('when it is %j, its cookies are %j', (header, cookies) => {
     expect(parseCookies(header)).toEqual(cookies)

@@ -13,14 +13,24 @@ export function parseCookies(header: string | undefined): Record<string, string>
   for (const pair of header?.split(';') ?? []) {
     const mark = pair.indexOf('=')
     if (mark < 0) continue
-    const name = pair.slice(0, mark).trim()
+    const name = trimBlanks(pair.slice(0, mark))
     if (name in cookies) twice.add(name)
-    cookies[name] = unquote(pair.slice(mark + 1).trim())
+    cookies[name] = unquote(trimBlanks(pair.slice(mark + 1)))
   }
   for (const name of twice) delete cookies[name]
   return { ...cookies }
 }
 
+// Only what stands between cookies: `trim` would also take characters of a name, and make one that browsers let any
+// subdomain set into one that begins with `__Host-`.
+function trimBlanks(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to && isBlank(text[from])) from += 1
+  while (to > from && isBlank(text[to - 1])) to -= 1
+  return text.slice(from, to)
+}
+const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
 const unquote = (value: string): string => (/^"[^"]*"$/.test(value) ? value.slice(1, -1) : value)
 
 /** Whether cookies of this call may count as the visitor's own will. */
