@@ -32,6 +32,23 @@ const table: readonly Route[] = [
   get('/mine-cached', { access: signedIn, reply: { 200: z.string() } }, () =>
     ok('mine', { 'Cache-Control': 'public, max-age=60' }),
   ),
+  get('/mine-cached-by-cdn', { access: signedIn, reply: { 200: z.string() } }, () =>
+    ok('mine', { 'CDN-Cache-Control': 'max-age=60' }),
+  ),
+  get(
+    '/cookie-cached',
+    { access: 'public', cookies: z.object({ theme: z.string() }), reply: { 200: z.string() } },
+    ({ cookies }) => ok(cookies.theme, { 'cache-control': 'public, max-age=60' }),
+  ),
+  get('/page-of-one', { access: 'public', headers: 'page', reply: { 200: z.string() } }, () =>
+    ok('yours', { 'set-cookie': 'id=1' }),
+  ),
+  get('/cached-of-one', { access: 'public', reply: { 200: z.string() } }, () =>
+    ok('yours', { 'Set-Cookie': 'id=1', 'cache-control': 'public, max-age=60' }),
+  ),
+  get('/private-of-one', { access: 'public', reply: { 200: z.string() } }, () =>
+    ok('yours', { 'set-cookie': 'id=1', 'cache-control': 'private, max-age=60' }),
+  ),
   get('/mine-private', { access: signedIn, reply: { 200: z.string() } }, () =>
     ok('mine', { 'cache-control': 'private, max-age=60' }),
   ),
@@ -68,6 +85,26 @@ describe.each(Object.entries(edges))('given header policies and origins on %s', 
   })
   afterAll(() => edge.stop())
   const call = (path: string, init: RequestInit = {}): Promise<Response> => fetch(`${edge.url}${path}`, init)
+  test.each([
+    ['/mine-cached-by-cdn', 500, 'no-store'],
+    ['/cookie-cached', 500, 'no-store'],
+    ['/cached-of-one', 500, 'no-store'],
+    ['/page-of-one', 200, 'no-store'],
+    ['/private-of-one', 200, 'private, max-age=60'],
+  ])('when %s is made for one visitor, no cache serves it to another', async (path, status, cacheControl) => {
+    const { status: seen, headers } = await call(path, { headers: { authorization: 'me', cookie: 'theme=light' } })
+    expect([seen, headers.get('cache-control')]).toEqual([status, cacheControl])
+    expect(headers.get('cdn-cache-control')).toBeNull()
+  })
+
+  test.each([
+    ['/page?odd=1', 'GET', 400],
+    ['/page', 'DELETE', 405],
+  ])('when %s refuses a %s, no cache keeps the refusal for everybody', async (path, method, status) => {
+    const response = await call(path, { method })
+    expect([response.status, response.headers.get('cache-control')]).toEqual([status, 'no-store'])
+  })
+
   const app = { origin: 'https://app.example.com' }
 
   test('when a page is asked for, it is text of its type under the policy of its route', async () => {

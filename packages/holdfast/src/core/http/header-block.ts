@@ -55,6 +55,24 @@ export function withReplyHeaders(block: FlatHeaders, extra: Readonly<Record<stri
   return kept
 }
 
+/** Whether a header tells caches what they may keep (RFC 9111, section 5.2; RFC 9213 for those of one network). */
+export const tellsCaches = (key: string): boolean => key.endsWith('cache-control') || key === 'surrogate-control'
+
+/** Whether such a header keeps a reply out of caches that others read. */
+export const keepsPrivate = (text: string): boolean => /(^|,\s*)(no-store|private)\s*(,|$)/i.test(text)
+
+/** Has no cache serve to others what these headers go with. */
+export function keepFromCaches(headers: string[]): void {
+  let isSaid = false
+  for (let at = 0; at < headers.length; at += 2) {
+    const key = headers[at] as string
+    if (!tellsCaches(key)) continue
+    if (!keepsPrivate(headers[at + 1] as string)) headers[at + 1] = 'no-store'
+    if (key === 'cache-control') isSaid = true
+  }
+  if (!isSaid) headers.push('cache-control', 'no-store')
+}
+
 /** @throws {TypeError} */
 export function assertHeader(key: string, text: string): void {
   if (reserved.has(key) || key.startsWith('access-control-')) {

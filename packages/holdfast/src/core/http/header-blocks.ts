@@ -1,6 +1,6 @@
 import type { ActiveCall } from './active-call.ts'
 import type { Cors } from './cors.ts'
-import { assertHeader, defaultHeaders, type FlatHeaders } from './header-block.ts'
+import { assertHeader, defaultHeaders, type FlatHeaders, keepFromCaches } from './header-block.ts'
 import type { HeaderPolicy } from './header-policy.ts'
 
 /** The policy of all replies, or several by name; `default` is for whatever names none. */
@@ -67,19 +67,11 @@ function assertBlock(headers: FlatHeaders): void {
 
 /** What no policy takes away: nothing is guessed to be a script, and what is one principal's is stored nowhere. */
 function withFloor(headers: FlatHeaders, isPrincipalData: boolean): string[] {
-  const block: string[] = []
-  for (let at = 0; at < headers.length; at += 2) {
-    const [key, text] = [headers[at] as string, headers[at + 1] as string]
-    if (key === 'cache-control' && isPrincipalData && !keepsPrivate(text)) continue
-    block.push(key, text)
-  }
-  if (!block.includes('x-content-type-options')) block.push('x-content-type-options', 'nosniff')
-  if (isPrincipalData && !block.includes('cache-control')) block.push('cache-control', 'no-store')
+  const block = [...headers]
+  if (!headers.filter(isName).includes('x-content-type-options')) block.push('x-content-type-options', 'nosniff')
+  if (isPrincipalData) keepFromCaches(block)
   return block
 }
-
-/** Whether a `cache-control` keeps a reply out of caches that others read. */
-export const keepsPrivate = (text: string): boolean => /(^|,\s*)(no-store|private)\s*(,|$)/i.test(text)
 
 class ClosedBlocks implements HeaderBlocks {
   readonly #plain: FlatHeaders

@@ -9,14 +9,21 @@ import type { PrepareSchema } from '../validation/prepared-schema.ts'
 import { type ActiveCall, deadlineError, tooSlow } from './active-call.ts'
 import type { Cors } from './cors.ts'
 import { foreignOrigin, type TrustsCookies } from './cookies.ts'
-import { defaultHeaders, type FlatHeaders, withReplyHeaders } from './header-block.ts'
-import { type HeaderBlocks, type HeaderBook, keepsPrivate } from './header-blocks.ts'
+import {
+  defaultHeaders,
+  type FlatHeaders,
+  keepFromCaches,
+  keepsPrivate,
+  tellsCaches,
+  withReplyHeaders,
+} from './header-block.ts'
+import type { HeaderBlocks, HeaderBook } from './header-blocks.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
 import { routeLimits, passBodyGates, passGate } from './limits.ts'
 import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
-import type { Reply } from './reply.ts'
+import type { Reply, ReplyHeaders } from './reply.ts'
 import { compileReply, contentTypes, jsonContentType, type ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import type { Route } from './route.ts'
@@ -55,7 +62,8 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   const maxBodyBytes = spec.maxBodyBytes ?? settings.maxBodyBytes
   const isGuarded = spec.access !== 'public'
   const authenticate = isGuarded ? settings.authenticate : undefined
-  const blocks = settings.headers.blocks(spec.headers ?? 'default', isGuarded || spec.cookies !== undefined)
+  const isForOne = isGuarded || spec.cookies !== undefined
+  const blocks = settings.headers.blocks(spec.headers ?? 'default', isForOne)
   const limits = routeLimits(settings.limiter, spec.limit)
   const parse = compileInput(spec, spec.unknownKeys ?? 'refuse', settings.prepareSchema)
   const names = parameterNames(route.path)
@@ -113,7 +121,7 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
   // Each member is read once: what was judged is what is sent.
   const write = (reply: Reply): Written | Promise<Written> => {
     const { status, data, headers } = reply ?? ({} as Reply)
-    if (isGuarded) assertPrivate(name, headers)
+    if (headers !== undefined && (isForOne || setsCookie(headers))) assertPrivate(name, headers)
     const body = writeBody({ status, data })
     const type = types.get(status) ?? jsonContentType
     return isThenable(body)
@@ -205,12 +213,19 @@ function logLate(call: ActiveCall, thrown: unknown, { logger }: PipelineSettings
   logger.warn({ err: thrown, requestId: call.requestId, route: call.route }, 'a handler failed after its deadline')
 }
 
-/** @throws {TypeError} for headers that would let others read what was made for one principal. A defect. */
-function assertPrivate(name: string, headers: Reply['headers']): void {
+/** @throws {TypeError} for headers that would let others read what was made for one visitor. A defect. */
+function assertPrivate(name: string, headers: ReplyHeaders): void {
   for (const key in headers) {
-    if (key.toLowerCase() !== 'cache-control' || keepsPrivate(String(headers[key]))) continue
-    throw new TypeError(`${name} is not public, so its replies may not be cached for others; say private or no-store`)
+    if (!tellsCaches(key.toLowerCase()) || keepsPrivate(String(headers[key]))) continue
+    throw new TypeError(
+      `A reply of ${name} is made for one visitor, so it may not be cached for others; say private or no-store in ${key}`,
+    )
   }
+}
+
+function setsCookie(headers: ReplyHeaders): boolean {
+  for (const key in headers) if (key.length === 10 && key.toLowerCase() === 'set-cookie') return true
+  return false
 }
 
 interface Written {
@@ -232,6 +247,7 @@ function toWire(call: ActiveCall, reply: Written, settings: PipelineSettings): W
   const { body } = reply
   const block = (call.blocks ?? settings.blocks).of(call)
   const headers = reply.headers === undefined ? block.slice() : withReplyHeaders(block, reply.headers)
+  if (reply.headers !== undefined && setsCookie(reply.headers)) keepFromCaches(headers)
   const bytes = body === undefined ? 0 : Buffer.byteLength(body)
   if (body !== undefined) headers.push('content-type', reply.type, 'content-length', String(bytes))
   pushCallHeaders(headers, call)
@@ -278,6 +294,8 @@ function toRefusal(
   const body = JSON.stringify(isDefect && settings.revealDefects ? reveal(problem, thrown) : problem)
   const bytes = Buffer.byteLength(body)
   const headers = [...(call.blocks ?? settings.blocks).of(call), ...extraHeaders]
+  // A cache that kept one caller's refusal would refuse everybody.
+  keepFromCaches(headers)
   headers.push('content-type', problemContentType, 'content-length', String(bytes))
   pushCallHeaders(headers, call)
   call.settleLimits(problem.status)
