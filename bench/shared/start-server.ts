@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,13 +26,23 @@ export interface BenchServer extends Meter {
 }
 
 const taskset = '/usr/bin/taskset'
-const canPin = existsSync(taskset) && availableParallelism() > 1
+// Before anything is pinned: afterwards there are fewer.
+const cores = availableParallelism()
+const canPin = cores > 1 && mayUseFirstCore()
+
+function mayUseFirstCore(): boolean {
+  try {
+    execFileSync(taskset, ['-c', '0', 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Leaves the first core to the servers. Call it before anything is started that is not one, such as Redis. */
 export function keepOffServersCore(): void {
   if (!canPin) return
-  const others = `1-${availableParallelism() - 1}`
-  execFileSync(taskset, ['-a', '-p', '-c', others, String(process.pid)], { stdio: 'ignore' })
+  execFileSync(taskset, ['-a', '-p', '-c', `1-${cores - 1}`, String(process.pid)], { stdio: 'ignore' })
 }
 
 /** Starts a contender on a core that the load does not use, where the system can pin. It logs into a file. */
@@ -48,7 +58,16 @@ export async function startServer({ name, file, env }: Contender): Promise<Bench
     stdio: ['ignore', openSync(log, 'a'), 'inherit', 'ipc'],
   })
   const url = `http://127.0.0.1:${port}`
-  await answering(url, child)
+  const stop = (): void => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await answering(url, child)
+  } catch (error) {
+    stop()
+    throw error
+  }
   const ask = (question: string): Promise<unknown> => askChild(child, question)
   return {
     name,
@@ -60,10 +79,7 @@ export async function startServer({ name, file, env }: Contender): Promise<Bench
     },
     readLog: () => readFileSync(log, 'utf8'),
     clearLog: () => truncateSync(log),
-    stop: () => {
-      child.kill('SIGKILL')
-      rmSync(folder, { recursive: true, force: true })
-    },
+    stop,
   }
 }
 
@@ -89,7 +105,6 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
-  child.kill('SIGKILL')
   throw new Error(`Nothing answers at ${url} after 20 s`)
 }
 
