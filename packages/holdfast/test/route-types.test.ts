@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { createHttp } from '../src/adapters/zod/create-http.ts'
+import { createHttp, type CreateHttpOptions } from '../src/adapters/zod/create-http.ts'
 import { signedIn } from '../src/core/auth/access.ts'
 import type { Principal } from '../src/core/auth/principal.ts'
 import { created, empty, noContent, ok, page, pageOf } from '../src/core/http/reply.ts'
@@ -151,11 +151,11 @@ describe('given options that are unsafe', () => {
     }
   })
 
-  test.each([
-    [{ headers: { 'x-a': 'b\r\nset-cookie: c' } }],
-    [{ headers: { 'content-length': '1' } }],
-    [{ timeoutMs: Number.NaN }],
-  ])('when they are %j, it does not boot', (options) => {
-    expect(() => createHttp([], options)).toThrow(/./)
+  test.each<[CreateHttpOptions, RegExp]>([
+    [{ headers: { headers: ['x-a', 'b\r\nset-cookie: c'], secureHeaders: [] } }, /x-a/],
+    [{ headers: { headers: ['content-length', '1'], secureHeaders: [] } }, /content-length/],
+    [{ timeoutMs: Number.NaN }, /timeoutMs is NaN/],
+  ])('when they are %j, it does not boot', (options, words) => {
+    expect(() => createHttp([], options)).toThrow(words)
   })
 })

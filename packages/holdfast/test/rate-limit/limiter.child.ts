@@ -2,7 +2,7 @@ import { createRedisLimitStore } from '../../src/adapters/redis/limit-store.ts'
 import { createRedis } from '../../src/adapters/redis/redis.ts'
 import { createLimiter } from '../../src/core/rate-limit/create-limiter.ts'
 import type { LimitPolicy } from '../../src/core/rate-limit/limiter.ts'
-import { Load } from './load.ts'
+import { gateOf, Load } from './load.ts'
 
 // One process of a service with a limiter: `limiter.child.ts <url of Redis> <policies>`, told by messages what to do.
 
@@ -30,7 +30,7 @@ await redis.check()
 process.send?.('ready')
 
 async function carryOut({ names, subject, calls, more, ms }: Order): Promise<void> {
-  const gate = limiter.gates(names)[0]
+  const gate = gateOf(limiter, ...names)
   const load = new Load()
   for (let call = 0; call < calls; call += 1) load.call(gate, subject)
   if (ms > 0) await load.keepUp(gate, [subject], { calls: more, ms })

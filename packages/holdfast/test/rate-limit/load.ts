@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LimitDecision, LimitGate } from '../../src/core/rate-limit/limiter.ts'
+import type { LimitDecision, Limiter, LimitGate } from '../../src/core/rate-limit/limiter.ts'
 
 export interface Outcome {
   readonly calls: number
@@ -10,6 +10,13 @@ export interface Outcome {
   readonly waits: readonly number[]
   /** Milliseconds from the first call to the last answer. */
   readonly tookMs: number
+}
+
+/** The one gate at which calls meet these policies, which count by the same subject. */
+export function gateOf(limiter: Limiter, ...names: readonly string[]): LimitGate {
+  const [gate, ...others] = limiter.gates(names)
+  if (gate === undefined || others.length > 0) throw new Error(`${names.join(', ')} have not one gate`)
+  return gate
 }
 
 /** Calls as clients make them: whatever becomes of one, the others go on. */
@@ -41,7 +48,7 @@ export class Load {
   /** So many calls at once every 5 ms for a while, spread over the subjects. */
   async keepUp(gate: LimitGate, subjects: readonly string[], options: { calls: number; ms: number }): Promise<void> {
     for (const endsAt = performance.now() + options.ms; performance.now() < endsAt; await delay(5)) {
-      for (let call = 0; call < options.calls; call += 1) this.call(gate, subjects[this.#calls % subjects.length])
+      for (let call = 0; call < options.calls; call += 1) this.call(gate, subjects[this.#calls % subjects.length] ?? '')
     }
   }
 

@@ -7,7 +7,7 @@ import type { Limiter, LimitGate } from '../../src/core/rate-limit/limiter.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../src/testing/recording-logger.ts'
 import { freeze, kill, thaw } from '../faults/processes.ts'
 import { type FaultProxy, startProxy } from '../faults/proxy.ts'
-import { Load, type Outcome } from './load.ts'
+import { gateOf, Load, type Outcome } from './load.ts'
 
 const login = { by: 'address', quota: 30, windowSeconds: 60 } as const
 const api = { by: 'address', quota: 1200, windowSeconds: 60, burst: 40 } as const
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 interface Scene {
   readonly limiter: Limiter
-  readonly gates: readonly LimitGate[]
+  readonly gates: readonly [LimitGate, LimitGate]
   readonly logger: RecordingLogger
   readonly proxy: FaultProxy
   readonly server: () => EmbeddedRedis
@@ -49,7 +49,7 @@ async function startScene(): Promise<Scene> {
   )
   return {
     limiter,
-    gates: [...limiter.gates(['login']), ...limiter.gates(['api'])],
+    gates: [gateOf(limiter, 'login'), gateOf(limiter, 'api')],
     logger,
     proxy,
     server: () => server,

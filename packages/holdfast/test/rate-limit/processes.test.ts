@@ -7,11 +7,11 @@ import type { LimitPolicy } from '../../src/core/rate-limit/limiter.ts'
 import type { Order } from './limiter.child.ts'
 import type { Outcome } from './load.ts'
 
-const policies: Record<string, LimitPolicy> = {
+const policies = {
   login: { by: 'address', quota: 50, windowSeconds: 60 },
   failures: { by: 'address', quota: 10, windowSeconds: 60, counts: 'failures' },
   leased: { by: 'address', quota: 6000, windowSeconds: 60, burst: 200 },
-}
+} satisfies Record<string, LimitPolicy>
 
 let server: EmbeddedRedis
 let children: readonly ChildProcess[]
@@ -61,7 +61,7 @@ describe('given two processes that share a Redis', () => {
   test('when 200 calls come at once over a limit of 50, 50 pass', async () => {
     const { admitted, most } = total(
       await both({ names: ['login'], subject: '192.0.2.1', calls: 100 }),
-      policies['login'],
+      policies.login,
       0,
     )
 
@@ -71,7 +71,7 @@ describe('given two processes that share a Redis', () => {
 
   test('when 200 guesses come at once before any is judged, 10 pass', async () => {
     const outcomes = await both({ names: ['failures'], subject: '192.0.2.2', calls: 100 })
-    const { admitted, most } = total(outcomes, policies['failures'], 0)
+    const { admitted, most } = total(outcomes, policies.failures, 0)
 
     expect(admitted).toBeGreaterThanOrEqual(10)
     expect(admitted).toBeLessThanOrEqual(most)
@@ -79,7 +79,7 @@ describe('given two processes that share a Redis', () => {
 
   test('when both flood a policy that is leased for two seconds, they pass no more than the limit together', async () => {
     const order = { names: ['leased'], subject: '192.0.2.3', calls: 300, more: 20, ms: 2000 }
-    const { admitted, most } = total(await both(order), policies['leased'], 0.5)
+    const { admitted, most } = total(await both(order), policies.leased, 0.5)
 
     expect(admitted).toBeGreaterThanOrEqual(200 + 150)
     expect(admitted).toBeLessThanOrEqual(most)
