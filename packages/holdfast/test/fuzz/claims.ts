@@ -83,4 +83,7 @@ const outline = (conversations: readonly Conversation[]): string =>
     .join(' | ')
 
 const toComparable = ({ head, body }: Answer): string =>
-  `${head}\n${body}`.replaceAll(ids, '(id)').replace(/\r\ndate: [^\r]*/i, '')
+  `${head}\n${body}`
+    .replaceAll(ids, '(id)')
+    .replace(/\r\ndate: [^\r]*/i, '')
+    .replaceAll(/;r=\d+;t=\d+/g, ';(left)')

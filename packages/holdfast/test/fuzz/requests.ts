@@ -48,6 +48,8 @@ const hostileKeys = [
   '"priceCents"',
   '"lines"',
   '"notes"',
+  '"email"',
+  '"password"',
   '"anything"',
   '"__proto__"',
   '"constructor"',
@@ -85,12 +87,16 @@ const nested = fc
     return `${open.repeat(depth)}1${isClosed ? close.repeat(depth) : ''}`
   })
 const rightOrder = '{"name":"rope","priceCents":700,"lines":[{"sku":"r-1","quantity":2}]}'
+const login = fc
+  .tuple(oneOf('"a@b.example"', '"A@B.EXAMPLE "', '" a@b.example"', '7', '["a@b.example"]'), oneOf('right', 'wrong'))
+  .map(([email, password]) => `{"email":${email},"password":"${password}"}`)
 const nearlyRight = fc
   .tuple(oneOf('"name":"rope"', '"priceCents":700'), oneOf(...hostileKeys), json)
   .map(([kept, key, value]) => `{${kept},${key}:${value}}`)
 const body = fc.oneof(
   { arbitrary: fc.constant(rightOrder), weight: 40 },
   { arbitrary: nearlyRight, weight: 30 },
+  { arbitrary: login, weight: 15 },
   { arbitrary: json.map((value) => `{"anything":${value}}`), weight: 30 },
   { arbitrary: json, weight: 20 },
   { arbitrary: nested, weight: 10 },
@@ -130,6 +136,10 @@ const knownPath = oneOf(
   '/items/7/parts/a',
   '/search',
   '/mine',
+  '/admin',
+  '/login',
+  '/theme',
+  '/page',
   '/orders',
   '/orders/7',
   '/anything',
@@ -394,6 +404,19 @@ const right: fc.Arbitrary<Header> = fc.constantFrom<Header[]>(
   ['X-Request-Id', 'abcdefgh'],
   ['Traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
   ['Content-Encoding', 'identity'],
+  ['Origin', 'https://app.example.com'],
+  ['Origin', 'https://a.b.apps.example'],
+  ['Origin', 'https://evil.example'],
+  ['Origin', 'null'],
+  ['Access-Control-Request-Method', 'PUT'],
+  ['Access-Control-Request-Headers', 'authorization, x-odd'],
+  ['Access-Control-Request-Private-Network', 'true'],
+  ['Cookie', 'session=mine'],
+  ['Cookie', 'theme=dark; session=mine'],
+  ['Cookie', 'theme=dark; theme=light'],
+  ['X-Forwarded-For', '203.0.113.7'],
+  ['X-Forwarded-For', '2001:db8::7, 203.0.113.7'],
+  ['X-Forwarded-Proto', 'https'],
   ['Connection', 'keep-alive'],
 )
 const more = fc.oneof(
