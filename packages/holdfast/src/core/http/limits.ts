@@ -52,9 +52,19 @@ function heed(call: ActiveCall, gate: LimitGate, subject: string, decision: Limi
 /** Counts a call by what its body names, such as an account. A body without that member passes. */
 export async function passBodyGates(call: ActiveCall, limits: RouteLimits['body']): Promise<void> {
   for (const { gate, member } of limits) {
-    const value = (call.body as Readonly<Record<string, unknown>> | undefined)?.[member]
-    if (typeof value === 'string' || typeof value === 'number') await passGate(call, gate, String(value))
+    const subject = toSubject((call.body as Readonly<Record<string, unknown>> | null | undefined)?.[member])
+    if (subject !== undefined) await passGate(call, gate, subject)
   }
+}
+
+/**
+ * Lists and objects are all one subject. Where no schema has refused them yet, a list of one account may pass for that
+ * account further in, and can be spelled in endless ways.
+ */
+function toSubject(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value.toString()
+  return value === undefined || value === null ? undefined : '\0'
 }
 
 const tooMany = (retryAfterSeconds: number): TooManyRequestsError =>

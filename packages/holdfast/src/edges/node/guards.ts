@@ -147,7 +147,7 @@ function setHeaders(response: ServerResponse, headers: FlatHeaders): void {
 
 /** Adds to what a limiter before this one said. */
 function addLimitFields(response: ServerResponse, { limitPolicy, limitState }: ActiveCall): void {
-  if (limitPolicy === undefined || limitState === undefined) return
+  if (limitPolicy === undefined || limitState === undefined || response.headersSent) return
   for (const [name, text] of [
     ['RateLimit-Policy', limitPolicy],
     ['RateLimit', limitState],
