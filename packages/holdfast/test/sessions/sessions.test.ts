@@ -92,6 +92,29 @@ const thrownBy = (work: Promise<unknown>): Promise<Error> =>
   )
 
 describe.each<Kind>(['postgres', 'redis'])('given somebody who signs in, with sessions in %s', (kind) => {
+  test('when a principal signs out, the session of its token ends and no other', async () => {
+    const { sessions, enter, typesOf } = await open(kind)
+    const id = somebody()
+    const [phone, laptop] = [await sessions.start(id), await sessions.start(id)]
+    const principal = (await enter(phone.accessToken))!
+
+    expect(await sessions.signOut(principal)).toBe(true)
+    await expect(enter(phone.accessToken)).rejects.toMatchObject({ code: 'auth.session_ended' })
+    expect(await enter(laptop.accessToken)).toMatchObject({ id })
+    expect(await sessions.signOut(principal)).toBe(false)
+    expect(typesOf()).toEqual(['session.started', 'session.started', 'session.ended'])
+  })
+
+  test('when a principal without a session signs out, nothing ends', async () => {
+    const { sessions } = await open(kind)
+    const { session } = await sessions.start(somebody())
+    const machine = { id: session.principalId, roles: [], permissions: [], keyId: 'a key' }
+
+    expect(await sessions.signOut(machine)).toBe(false)
+    expect(await sessions.signOut({ ...machine, id: somebody(), sessionId: session.id })).toBe(false)
+    expect(await sessions.list(session.principalId)).toHaveLength(1)
+  })
+
   test('when the access token is shown, it says who calls and by which session', async () => {
     const { sessions, enter, typesOf } = await open(kind)
     const id = somebody()

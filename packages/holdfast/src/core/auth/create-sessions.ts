@@ -90,6 +90,10 @@ class StoredSessions implements Sessions {
     return await this.#end({ id: sessionId, principalId }, 'asked')
   }
 
+  async signOut({ id, sessionId }: Principal): Promise<boolean> {
+    return sessionId !== undefined && (await this.end(id, sessionId))
+  }
+
   async endAll(principalId: string, { except }: { readonly except?: string | undefined } = {}): Promise<number> {
     assertPrincipalId(principalId)
     const isOther = except === undefined || !uuid.test(except)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../foundation/clock.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import type { AccessTokens } from './access-token.ts'
-import type { Authenticate } from './principal.ts'
+import type { Authenticate, Principal } from './principal.ts'
 import type { OnSecurityEvent } from './security-event.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 
@@ -78,6 +78,12 @@ export interface Sessions {
   list(principalId: string): Promise<readonly SessionRecord[]>
   /** Ends one session of this principal. @returns whether there was one */
   end(principalId: string, sessionId: string): Promise<boolean>
+  /**
+   * Ends the session whose token this principal came with, for `/logout`.
+   *
+   * @returns whether there was one; false for a principal without a session, such as one of an API key
+   */
+  signOut(principal: Principal): Promise<boolean>
   /** Ends all sessions of this principal. @returns how many */
   endAll(principalId: string, options?: { readonly except?: string | undefined }): Promise<number>
   /** Has the clients of this principal refresh before their next call, because its rights changed. */

@@ -93,8 +93,8 @@ export class AccountsService {
     return this.#sessions.refresh(refreshToken ?? '')
   }
 
-  async signOut({ id, sessionId }: Principal): Promise<void> {
-    if (sessionId !== undefined) await this.#sessions.end(id, sessionId)
+  async signOut(principal: Principal): Promise<void> {
+    await this.#sessions.signOut(principal)
   }
 
   async signOutEverywhere({ id }: Principal): Promise<void> {
