@@ -26,7 +26,7 @@ export {
   type IssuedApiKey,
 } from '../core/auth/api-key-service.ts'
 export type { ApiKeyRecord, ApiKeyStore } from '../core/auth/api-keys.ts'
-export { bearerToken, firstOf, isJwtShaped } from '../core/auth/bearer.ts'
+export { bearer, bearerToken, firstOf, isJwtShaped } from '../core/auth/bearer.ts'
 export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
 export type { OnSecurityEvent, SecurityEvent } from '../core/auth/security-event.ts'
 export { clearRefreshCookie, readCookie, refreshCookie, refreshCookieName } from '../core/auth/refresh-cookie.ts'

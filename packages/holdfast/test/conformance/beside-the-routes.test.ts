@@ -5,7 +5,7 @@ import { createAccessTokens } from '../../src/adapters/jose/access-tokens.ts'
 import { createKeySet, generateKey } from '../../src/adapters/jose/key-set.ts'
 import { createHttp } from '../../src/adapters/zod/create-http.ts'
 import { type Access, roles } from '../../src/core/auth/access.ts'
-import { bearerToken } from '../../src/core/auth/bearer.ts'
+import { bearer } from '../../src/core/auth/bearer.ts'
 import type { Http } from '../../src/core/http/http.ts'
 import { created, ok } from '../../src/core/http/reply.ts'
 import { get, post, type Route } from '../../src/core/http/route.ts'
@@ -36,12 +36,7 @@ async function createGuardedHttp(): Promise<{ readonly http: Http; readonly auth
       policies: { address: { by: 'address', quota: 1_000_000, windowSeconds: 60 } },
       everywhere: ['address'],
     }),
-    authenticate: async (credentials) => {
-      const shown = bearerToken(credentials)
-      if (shown === undefined) return undefined
-      const { principalId, ...rights } = await tokens.verify(shown)
-      return { id: principalId, ...rights }
-    },
+    authenticate: bearer(tokens),
   })
   return { http, authorization: `Bearer ${token}` }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { UnauthorizedError } from '../../foundation/errors.ts'
-import { bearerToken, firstOf, isJwtShaped } from './bearer.ts'
+import type { AccessClaims } from './access-token.ts'
+import { bearer, bearerToken, firstOf, isJwtShaped } from './bearer.ts'
 import type { Authenticate, Credentials, Principal } from './principal.ts'
 
 const withHeader = (authorization: string | undefined): Credentials => ({ authorization, cookie: undefined })
@@ -64,6 +65,43 @@ describe('given an Authorization header', () => {
     ['..', true],
   ])('when its token is %j, having the shape of a JWT is %s', (token, isShaped) => {
     expect(isJwtShaped(token)).toBe(isShaped)
+  })
+})
+
+describe('given access tokens without sessions', () => {
+  const claims: AccessClaims = {
+    principalId: 'ada',
+    sessionId: 'one',
+    roles: ['clerk'],
+    permissions: ['orders:read'],
+    issuedAt: 1,
+    expiresAt: 2,
+  }
+  const verified: string[] = []
+  const tokens = {
+    verify(token: string) {
+      verified.push(token)
+      if (token === 'a.bad.one') throw new UnauthorizedError('No.', { code: 'auth.token_invalid' })
+      return token === 'a.new.one' ? Promise.resolve(claims) : claims
+    },
+  }
+  const ada: Principal = { id: 'ada', sessionId: 'one', roles: ['clerk'], permissions: ['orders:read'] }
+
+  test('when a good one is shown, it says who calls and nothing of its times', async () => {
+    expect(bearer(tokens)(withHeader('Bearer a.known.one'))).toEqual(ada)
+    expect(await bearer(tokens)(withHeader('Bearer a.new.one'))).toEqual(ada)
+  })
+
+  test('when a bad one is shown, it is refused', () => {
+    expect(refusalOf(() => bearer(tokens)(withHeader('Bearer a.bad.one'))).code).toBe('auth.token_invalid')
+    expect(refusalOf(() => bearer(tokens)(withHeader('Basic YTpi'))).code).toBe('auth.malformed')
+  })
+
+  test('when nothing or a key of another kind is shown, nothing is verified', () => {
+    verified.length = 0
+    expect(bearer(tokens)(withHeader(undefined))).toBeUndefined()
+    expect(bearer(tokens)(withHeader('Bearer hfk_a.b'))).toBeUndefined()
+    expect(verified).toEqual([])
   })
 })
 

@@ -1,4 +1,5 @@
 import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
+import type { AccessClaims, AccessTokens } from './access-token.ts'
 import type { Authenticate, Credentials, Principal } from './principal.ts'
 
 /** RFC 6750 §2.1 with one space: the scheme without regard to case, one token, nothing after it. */
@@ -27,6 +28,24 @@ export function isJwtShaped(token: string): boolean {
 }
 
 /**
+ * Reads `Authorization: Bearer …` and believes the access tokens of this service, for one that keeps no sessions.
+ * Nothing can be taken back: a token is good until it expires, whoever signed out or lost a role meanwhile. Where that
+ * matters use the `authenticate` of {@link createSessions}. Leaves bearer tokens that are no JWT to others.
+ *
+ * Answers without a promise for a token that was verified lately.
+ *
+ * @throws {UnauthorizedError} `auth.token_invalid`, `auth.token_expired` or `auth.malformed`
+ */
+export function bearer(tokens: Pick<AccessTokens, 'verify'>): Authenticate {
+  return (credentials) => {
+    const token = bearerToken(credentials)
+    if (token === undefined || !isJwtShaped(token)) return undefined
+    const claims = tokens.verify(token)
+    return claims instanceof Promise ? claims.then(toPrincipal) : toPrincipal(claims)
+  }
+}
+
+/**
  * Asks each in turn who calls, until one says so. One that finds credentials of another kind says `undefined`, and the
  * next is asked; one that finds wrong credentials of its own kind throws, and nobody else is asked. Put a scheme other
  * than Bearer first: those that read bearer tokens refuse any other.
@@ -44,6 +63,13 @@ export function firstOf(...authenticates: readonly [Authenticate, ...Authenticat
   }
   return (credentials) => ask(credentials, 0)
 }
+
+const toPrincipal = ({ principalId, sessionId, roles, permissions }: AccessClaims): Principal => ({
+  id: principalId,
+  roles,
+  permissions,
+  sessionId,
+})
 
 const malformedAuthorization = (): UnauthorizedError =>
   withoutStack(
