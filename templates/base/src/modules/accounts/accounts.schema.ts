@@ -48,7 +48,8 @@ export const AccountChange = z
   .refine((change) => change.roles !== undefined || change.disabled !== undefined, 'Change roles, disabled or both')
 export type AccountChange = z.infer<typeof AccountChange>
 
-export const Id = z.object({ id: z.uuid() })
+/** In one spelling, for all that compare ids as texts. */
+export const Id = z.object({ id: z.uuid().toLowerCase() })
 export type Id = z.infer<typeof Id>
 
 export const AccountQuery = z.object(pageQuery)

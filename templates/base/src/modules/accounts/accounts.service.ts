@@ -152,8 +152,9 @@ export class AccountsService {
       await this.find(id)
       throw new ConflictError('accounts.last_admin', 'This is the last admin; make somebody else one first.')
     }
-    if (account.isDisabled) await this.#sessions.endAll(id)
-    else if (change.roles !== undefined) await this.#sessions.outdate(id)
+    // By the account's own id: sessions compare ids as texts, and whoever calls may write theirs in another way.
+    if (account.isDisabled) await this.#sessions.endAll(account.id)
+    else if (change.roles !== undefined) await this.#sessions.outdate(account.id)
     return account
   }
 }

@@ -195,7 +195,7 @@ describe('given somebody who signed in', () => {
     assert.equal(body.data.length, 2)
     assert.equal(body.data.filter(({ isCurrent }: any) => isCurrent).length, 1)
     const { id } = body.data.find(({ label }: any) => label === 'a phone')
-    assert.equal((await caller.call('DELETE', `/me/sessions/${id}`)).status, 204)
+    assert.equal((await caller.call('DELETE', `/me/sessions/${id.toUpperCase()}`)).status, 204)
     assert.equal((await service.call('GET', '/me', undefined, bearer(phone.body.data.accessToken))).status, 401)
     assert.equal((await caller.call('DELETE', `/me/sessions/${id}`)).status, 404)
   })
@@ -323,6 +323,15 @@ describe('given an admin', () => {
 
     await admin.call('PATCH', `/accounts/${caller.id}`, { disabled: false })
     assert.equal((await service.call('POST', '/auth/login', { email, password })).status, 200)
+  })
+
+  test('when they write an id in capitals, as some clients do, it is the same account and the same sessions', async () => {
+    const caller = await service.signIn('editor')
+    const path = `/accounts/${caller.id.toUpperCase()}`
+    assert.equal((await admin.call('PATCH', path, { roles: [] })).status, 200)
+    assert.equal((await caller.call('GET', '/me')).body.code, 'auth.token_outdated')
+    assert.equal((await admin.call('PATCH', path, { disabled: true })).status, 200)
+    assert.equal((await caller.call('GET', '/me')).body.code, 'auth.session_ended')
   })
 
   test('when they change nobody, or nothing, or to roles there are not, they are told', async () => {
