@@ -158,9 +158,31 @@ describe('given several ways to say who calls', () => {
     expect(asked).toEqual(['a', 'c'])
   })
 
-  test('when nobody knows, there is no principal', async () => {
-    expect(firstOf(() => undefined)(credentials)).toBeUndefined()
-    expect(await firstOf(async () => undefined)(credentials)).toBeUndefined()
+  test('when nothing was shown and nobody knows, there is no principal', async () => {
+    const nothing = withHeader(undefined)
+    expect(firstOf(() => undefined)(nothing)).toBeUndefined()
+    expect(await firstOf(async () => undefined)(nothing)).toBeUndefined()
+    expect(firstOf(() => undefined)({ ...nothing, cookie: 'theme=dark' })).toBeUndefined()
+  })
+
+  test('when a header came that nobody knows, it is refused and not taken for none', async () => {
+    const refusal = refusalOf(() => firstOf(() => undefined)(credentials))
+    expect([refusal.code, String(refusal.stack).includes('\n    at ')]).toEqual(['auth.token_invalid', false])
+    const later = firstOf(
+      async () => undefined,
+      () => undefined,
+    )(credentials)
+    await expect(later).rejects.toMatchObject({ code: 'auth.token_invalid' })
+    expect(refusalOf(() => firstOf(() => undefined)(withHeader(''))).code).toBe('auth.token_invalid')
+  })
+
+  test('when one of them is a list itself, what the list does not know is left to the next', async () => {
+    const unknowing = firstOf(
+      () => undefined,
+      async () => undefined,
+    )
+    expect(await firstOf(unknowing, () => ada)(credentials)).toBe(ada)
+    await expect(firstOf(firstOf(unknowing), () => undefined)(credentials)).rejects.toThrow(UnauthorizedError)
   })
 })
 

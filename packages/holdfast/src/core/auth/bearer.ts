@@ -45,23 +45,33 @@ export function bearer(tokens: Pick<AccessTokens, 'verify'>): Authenticate {
   }
 }
 
+// A list within a list is asked as one: what one way does not know, the next of the outer list may.
+const waysOf = new WeakMap<Authenticate, readonly Authenticate[]>()
+
 /**
  * Asks each in turn who calls, until one says so. One that finds credentials of another kind says `undefined`, and the
  * next is asked; one that finds wrong credentials of its own kind throws, and nobody else is asked. Put a scheme other
  * than Bearer first: those that read bearer tokens refuse any other.
  *
  * Answers without a promise as long as those asked do.
+ *
+ * @throws {UnauthorizedError} `auth.token_invalid` when an `Authorization` header came that is of nobody's kind: whoever
+ *   shows something that is not good is told so, and is not taken for somebody who shows nothing
  */
 export function firstOf(...authenticates: readonly [Authenticate, ...Authenticate[]]): Authenticate {
+  const ways = authenticates.flatMap((one) => waysOf.get(one) ?? [one])
   const ask = (credentials: Credentials, from: number): Principal | undefined | Promise<Principal | undefined> => {
-    for (let at = from; at < authenticates.length; at++) {
-      const answer = authenticates[at]!(credentials)
+    for (let at = from; at < ways.length; at++) {
+      const answer = ways[at]!(credentials)
       if (isPending(answer)) return answer.then((principal) => principal ?? ask(credentials, at + 1))
       if (answer !== undefined) return answer
     }
+    if (credentials.authorization !== undefined) throw unclaimedToken()
     return undefined
   }
-  return (credentials) => ask(credentials, 0)
+  const authenticate: Authenticate = (credentials) => ask(credentials, 0)
+  waysOf.set(authenticate, ways)
+  return authenticate
 }
 
 const toPrincipal = ({ principalId, sessionId, roles, permissions }: AccessClaims): Principal => ({
@@ -78,6 +88,9 @@ const malformedAuthorization = (): UnauthorizedError =>
         code: 'auth.malformed',
       }),
   )
+
+const unclaimedToken = (): UnauthorizedError =>
+  withoutStack(() => new UnauthorizedError('The access token is not valid.', { code: 'auth.token_invalid' }))
 
 const isPending = (answer: ReturnType<Authenticate>): answer is Promise<Principal | undefined> =>
   typeof (answer as { then?: unknown } | undefined)?.then === 'function'
