@@ -8,6 +8,7 @@ export {
   assertCan,
   assertOwner,
   type AssertOwnerOptions,
+  ownedBy,
   permission,
   roles,
   signedIn,

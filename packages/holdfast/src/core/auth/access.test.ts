@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 import { ForbiddenError, NotFoundError, UnauthorizedError } from '../../foundation/errors.ts'
 import {
   type AccessRule,
@@ -7,6 +7,7 @@ import {
   assertAccess,
   assertCan,
   assertOwner,
+  ownedBy,
   permission,
   roles,
   signedIn,
@@ -88,6 +89,34 @@ describe("given somebody's object", () => {
   test('when nobody is signed in, the answer is 401', () => {
     expect(assert(undefined, 'ada')).toThrow(UnauthorizedError)
     expect(assert(undefined, undefined)).toThrow(UnauthorizedError)
+  })
+
+  test('when it is asked for by one who may have it, it is given', () => {
+    const order = { id: 7, ownerId: 'ada' }
+    const ownerOf = (one: { readonly ownerId?: string | null }): string | null | undefined => one.ownerId
+    const staff = { or: roles('admin') }
+    expect(ownedBy(ada, order, ownerOf, notFound)).toBe(order)
+    expect(ownedBy(admin, order, ownerOf, notFound, staff)).toBe(order)
+    expectTypeOf(ownedBy(ada, order as typeof order | undefined, ownerOf, notFound)).toEqualTypeOf<typeof order>()
+    // Without an owner it is nobody's, and still there.
+    for (const one of [{ ownerId: null }, {}]) {
+      expect(() => ownedBy(ada, one, ownerOf, notFound)).toThrow(NotFoundError)
+      expect(ownedBy(admin, one, ownerOf, notFound, staff)).toBe(one)
+    }
+  })
+
+  test('when it is not there, or not for who asks, nothing is given', () => {
+    const ownerOf = ({ ownerId }: { readonly ownerId: string }): string => ownerId
+    const bobs = { ownerId: 'bob' }
+    expect(() => ownedBy(ada, bobs, ownerOf, notFound)).toThrow(NotFoundError)
+    expect(() => ownedBy(ada, bobs, ownerOf, notFound, { or: promising })).toThrow(NotFoundError)
+    expect(() => ownedBy(nobody, { ownerId: '' }, ownerOf, notFound)).toThrow(NotFoundError)
+    for (const none of [undefined, null]) {
+      expect(() => ownedBy(ada, none, ownerOf, notFound)).toThrow(NotFoundError)
+      expect(() => ownedBy(admin, none, ownerOf, notFound, { or: roles('admin') })).toThrow(NotFoundError)
+      expect(() => ownedBy(undefined, none, ownerOf, notFound)).toThrow(UnauthorizedError)
+    }
+    expect(() => ownedBy(undefined, { ownerId: 'ada' }, ownerOf, notFound)).toThrow(UnauthorizedError)
   })
 
   test('when refused, no stack was taken', () => {

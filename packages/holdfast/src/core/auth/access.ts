@@ -101,6 +101,30 @@ export function assertOwner(
   if (ownerId === undefined || options.or === undefined || !isAllowed(principal, options.or)) throw notFound()
 }
 
+/**
+ * Gives a thing to whom it belongs. Somebody else's looks like none, as with {@link assertOwner}:
+ *
+ *     const notFound = () => new NotFoundError('orders.not_found', `No order ${id}`)
+ *     return ownedBy(principal, await this.orders.findById(id), (order) => order.customerId, notFound)
+ *
+ * @param thing - what was found, `undefined` or `null` when there is no such thing
+ * @param ownerOf - the id of the principal that it belongs to; `null` or `undefined` for nobody
+ * @param notFound - the error that the service throws when there is no such thing
+ * @throws {UnauthorizedError} when there is no principal, whether there is such a thing or not
+ * @throws what `notFound` makes, when it is not there, or not the principal's and `options.or` does not allow it either
+ */
+export function ownedBy<Thing>(
+  principal: Principal | undefined,
+  thing: Thing | null | undefined,
+  ownerOf: (thing: Thing) => string | null | undefined,
+  notFound: () => Error,
+  options: AssertOwnerOptions = {},
+): Thing {
+  const isThere = thing !== undefined && thing !== null
+  assertOwner(principal, isThere ? (ownerOf(thing) ?? null) : undefined, notFound, options)
+  return thing as Thing
+}
+
 // Only a literal `true` opens the door: a rule that returns a promise by mistake would otherwise admit everyone.
 const isAllowed = (principal: Principal, rule: AccessRule): boolean => rule.allows(principal) === true
 
