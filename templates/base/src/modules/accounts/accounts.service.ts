@@ -7,7 +7,7 @@ import type { Role } from '../../platform/rights.ts'
 import type { AccountCredentials, AccountFilter, AccountsRepository } from './accounts.repository.ts'
 import type { Account, AccountChange, AuditItem, Credentials, NewAccount, PasswordChange } from './accounts.schema.ts'
 import type { AuditFilter } from './audit.repository.ts'
-import type { Audit, Origin } from './audit.ts'
+import type { Audit, AuditEvent, Origin } from './audit.ts'
 
 export interface AccountsServiceNeeds {
   readonly accounts: AccountsRepository
@@ -147,7 +147,7 @@ export class AccountsService {
 
   /** Holds from now on, on every process. Repeat it when it failed half-way: what was done stays done. */
   async change(id: string, change: AccountChange, origin: Origin): Promise<Account> {
-    const account = await this.#accounts.change(id, change, { ...origin, type: typeOf(change), detail: change })
+    const account = await this.#accounts.change(id, change, eventsOf(change, origin))
     if (account === undefined) {
       await this.find(id)
       throw new ConflictError('accounts.last_admin', 'This is the last admin; make somebody else one first.')
@@ -162,7 +162,10 @@ export class AccountsService {
 const loginFailed = (): UnauthorizedError =>
   new UnauthorizedError('The e-mail address or the password is wrong.', { code: 'auth.login_failed' })
 
-const typeOf = ({ disabled }: AccountChange): string => {
-  if (disabled === undefined) return 'account.roles_changed'
-  return disabled ? 'account.disabled' : 'account.enabled'
+/** One for each thing that changed, so that who asks for changes of roles finds them all. */
+function eventsOf({ roles, disabled }: AccountChange, origin: Origin): AuditEvent[] {
+  const events: AuditEvent[] = []
+  if (roles !== undefined) events.push({ ...origin, type: 'account.roles_changed', detail: { roles } })
+  if (disabled !== undefined) events.push({ ...origin, type: disabled ? 'account.disabled' : 'account.enabled' })
+  return events
 }

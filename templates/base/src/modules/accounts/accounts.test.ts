@@ -334,6 +334,13 @@ describe('given an admin', () => {
     assert.equal((await caller.call('GET', '/me')).body.code, 'auth.session_ended')
   })
 
+  test('when they change roles and more at once, each is on record under its own name', async () => {
+    const caller = await service.signIn()
+    await admin.call('PATCH', `/accounts/${caller.id}`, { disabled: false, roles: ['editor'] })
+    assert.deepEqual((await eventOf('account.roles_changed', caller.id)).detail, { roles: ['editor'] })
+    assert.deepEqual((await eventOf('account.enabled', caller.id)).detail, {})
+  })
+
   test('when they change nobody, or nothing, or to roles there are not, they are told', async () => {
     const nobody = '/accounts/01890000-0000-7000-8000-000000000000'
     assert.equal((await admin.call('PATCH', nobody, { disabled: true })).status, 404)

@@ -35,7 +35,7 @@ async function insert(email: string, ...roles: Role[]): Promise<string> {
 }
 
 const change = (id: string, wanted: AccountChange) =>
-  createAccountsRepository(database).change(id, wanted, { type: 'account.changed' })
+  createAccountsRepository(database).change(id, wanted, [{ type: 'account.changed' }])
 
 /** Until a statement of ours waits for a lock of somebody else's. */
 async function untilBlocked(): Promise<void> {
@@ -80,7 +80,7 @@ describe('given two admins', () => {
   test('when an event can not be stored, there is no change', async () => {
     const id = await insert('first@example.com')
     const accounts = createAccountsRepository(database)
-    await assert.rejects(accounts.change(id, { roles: ['admin'] }, { type: '' }))
+    await assert.rejects(accounts.change(id, { roles: ['admin'] }, [{ type: 'account.roles_changed' }, { type: '' }]))
     assert.deepEqual((await accounts.find(id))?.roles, [])
   })
 })

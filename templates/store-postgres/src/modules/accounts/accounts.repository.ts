@@ -3,7 +3,7 @@ import { sql } from 'holdfast/postgres'
 import type { Database } from '../../platform/database.ts'
 import { isRole, type Role } from '../../platform/rights.ts'
 import type { Account, AccountChange } from './accounts.schema.ts'
-import { insertEvent } from './audit.repository.ts'
+import { insertEvents } from './audit.repository.ts'
 import type { AuditEvent } from './audit.ts'
 
 export interface AccountFilter {
@@ -39,7 +39,7 @@ export interface AccountsRepository {
   /** @returns whether the hash still was `from` */
   replaceHash(id: string, hash: HashChange, event?: ChangeEvent): Promise<boolean>
   /** Gives nothing when there is no such account, or when no admin would be left. */
-  change(id: string, change: AccountChange, event: ChangeEvent): Promise<Account | undefined>
+  change(id: string, change: AccountChange, events: readonly ChangeEvent[]): Promise<Account | undefined>
 }
 
 export const createAccountsRepository = (database: Database): AccountsRepository => new SqlAccountsRepository(database)
@@ -91,7 +91,7 @@ class SqlAccountsRepository implements AccountsRepository {
         insert into accounts (email, password_hash, roles) values (${email}, ${passwordHash}, ${roles}::text[])
         on conflict (email) do nothing
         returning id
-      ), told as (${insertEvent(event, sql`changed`)})
+      ), told as (${insertEvents([event], sql`changed`)})
       select id from changed`)
     return rows.length === 1
   }
@@ -117,7 +117,7 @@ class SqlAccountsRepository implements AccountsRepository {
   }
 
   async replaceHash(id: string, { from, to }: HashChange, event?: ChangeEvent): Promise<boolean> {
-    const told = event === undefined ? sql.empty : sql`, told as (${insertEvent(event, sql`changed`)})`
+    const told = event === undefined ? sql.empty : sql`, told as (${insertEvents([event], sql`changed`)})`
     const rows = await this.#database.query(sql`
       with changed as (
         update accounts set password_hash = ${to}, updated_at = now()
@@ -128,7 +128,7 @@ class SqlAccountsRepository implements AccountsRepository {
     return rows.length === 1
   }
 
-  change(id: string, { roles, disabled }: AccountChange, event: ChangeEvent): Promise<Account | undefined> {
+  change(id: string, { roles, disabled }: AccountChange, events: readonly ChangeEvent[]): Promise<Account | undefined> {
     // All active admins are locked, in one order, and read as they are once the lock is there: of two admins who demote
     // each other at once, the second finds out.
     return this.#database.maybeOne(
@@ -153,7 +153,7 @@ class SqlAccountsRepository implements AccountsRepository {
             or ('admin' = any (coalesce(wanted.roles, accounts.roles)) and wanted.disabled is not true)
           )
           returning accounts.*
-        ), told as (${insertEvent(event, sql`changed`)})
+        ), told as (${insertEvents(events, sql`changed`)})
         select ${columns} from changed`,
       toAccount,
     )

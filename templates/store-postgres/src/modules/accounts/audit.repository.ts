@@ -18,9 +18,17 @@ export interface AuditRepository {
 
 export const createAuditRepository = (database: Database): AuditRepository => new SqlAuditRepository(database)
 
-/** Stores an event for each row of a `with` query that has an `id`: no change without its event, and the reverse. */
-export const insertEvent = (event: Omit<AuditEvent, 'accountId'>, changed: SqlQuery): SqlQuery => sql`
+type Event = Omit<AuditEvent, 'accountId'>
+
+/** Stores these events for each row of a `with` query that has an `id`: no change without its events, and the reverse. */
+export const insertEvents = (events: readonly Event[], changed: SqlQuery): SqlQuery => sql`
   insert into audit_events (type, account_id, actor_id, session_id, request_id, client_address, detail)
+  ${sql.join(
+    events.map((event) => toRow(event, changed)),
+    sql` union all `,
+  )}`
+
+const toRow = (event: Event, changed: SqlQuery): SqlQuery => sql`
   select ${event.type}, id, ${event.actorId ?? null}::uuid, ${event.sessionId ?? null}::uuid,
     ${event.requestId ?? null}, ${event.clientAddress ?? null}, ${sql.json(event.detail ?? {})}::jsonb
   from ${changed}`
@@ -58,7 +66,7 @@ class SqlAuditRepository implements AuditRepository {
 
   async insert({ accountId, ...event }: AuditEvent): Promise<void> {
     const concerned = sql`(select ${accountId ?? null}::uuid as id) as concerned`
-    await this.#database.execute(insertEvent(event, concerned))
+    await this.#database.execute(insertEvents([event], concerned))
   }
 
   list({ account, after, limit }: AuditFilter): Promise<AuditItem[]> {
