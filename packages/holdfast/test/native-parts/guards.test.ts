@@ -15,9 +15,11 @@ import type { RunningEdge } from '../edges.ts'
 
 const authenticate: Authenticate = ({ authorization, cookie }) => {
   if (authorization === 'wrong') throw new UnauthorizedError('Wrong.')
+  if (authorization === 'expired') throw new UnauthorizedError('Expired.', { code: 'auth.token_expired' })
   const id = authorization ?? cookie?.replace('id=', '')
   return id === undefined ? undefined : { id, roles: id === 'root' ? ['admin'] : [], permissions: [] }
 }
+const topology = { trusted: ['127.0.0.0/8'] }
 const cors: CorsOptions = { origins: ['https://app.example.com'], credentials: true }
 
 async function run(server: Server): Promise<RunningEdge> {
@@ -35,9 +37,9 @@ async function run(server: Server): Promise<RunningEdge> {
 const apps: Readonly<Record<string, () => Promise<Server>>> = {
   async express() {
     const app = express()
-    app.use(onExpress.headers({ topology: { trusted: ['127.0.0.0/8'] } }))
+    app.use(onExpress.headers({ topology }))
     app.use(onExpress.cors(cors))
-    app.use(onExpress.authentication({ authenticate, cors }))
+    app.use(onExpress.authentication({ authenticate, cors, topology }))
     app.get('/open', (request, response) => {
       response.json({ id: onExpress.principalOf(request)?.id ?? null })
     })
@@ -51,9 +53,9 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
   },
   async fastify() {
     const app = Fastify()
-    await app.register(onFastify.headers, { topology: { trusted: ['127.0.0.0/8'] } })
+    await app.register(onFastify.headers, { topology })
     await app.register(onFastify.cors, cors)
-    await app.register(onFastify.authentication, { authenticate, cors })
+    await app.register(onFastify.authentication, { authenticate, cors, topology })
     app.get('/open', (request) => ({ id: onFastify.principalOf(request)?.id ?? null }))
     app.route({
       method: ['GET', 'POST'],
@@ -122,5 +124,20 @@ describe.each(Object.entries(apps))('given single layers in a plain app on %s', 
       call('/mine', { method: 'POST', headers: { cookie: 'id=me', origin } })
     expect((await postFrom('https://evil.example')).status).toBe(401)
     expect((await postFrom('https://app.example.com')).status).toBe(200)
+  })
+
+  test('when a token is shown that is not good, the challenge says that it is the token', async () => {
+    const { status, headers } = await call('/open', { headers: { authorization: 'expired' } })
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"'])
+  })
+
+  test('when a proxy of ours took it over TLS, the page without TLS is a foreign one', async () => {
+    const { host } = new URL(edge.url)
+    const postFrom = async (origin: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await call('/mine', { method: 'POST', headers: { cookie: 'id=me', origin, ...headers } })).status
+    expect(await postFrom(`http://${host}`)).toBe(200)
+    const overTls = { 'x-forwarded-proto': 'https' }
+    expect(await postFrom(`https://${host}`, overTls)).toBe(200)
+    expect(await postFrom(`http://${host}`, overTls)).toBe(401)
   })
 })

@@ -21,7 +21,7 @@ import type { HeaderBlocks, HeaderBook } from './header-blocks.ts'
 import { compileInput, type VouchedInput } from './input.ts'
 import { assertJsonHeaders, parseJsonBody } from './json-body.ts'
 import { routeLimits, passBodyGates, passGate } from './limits.ts'
-import { lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
+import { challengeOf, lastResortBody, type Problem, problemContentType, toProblem } from './problem.ts'
 import type { WireReply } from './raw-call.ts'
 import type { Reply, ReplyHeaders } from './reply.ts'
 import { compileReply, contentTypes, jsonContentType, type ReplyFormat } from './reply-writer.ts'
@@ -310,10 +310,6 @@ function toRefusal(
 function isRoutine(thrown: unknown): boolean {
   return isAppError(thrown) && thrown.cause === undefined && !String(thrown.stack).includes('\n    at ')
 }
-
-/** RFC 6750, section 3.1: a client that showed a token learns that it is the token; one that showed none, no more. */
-const challengeOf = (code: string): string =>
-  code.startsWith('auth.token_') ? 'Bearer error="invalid_token"' : 'Bearer'
 
 /** The handler of errors failed: a constant, so that nothing about it can fail or leak. */
 export function lastResort(thrown: unknown, { logger }: PipelineSettings): WireReply {

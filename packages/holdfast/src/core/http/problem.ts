@@ -103,6 +103,15 @@ function where({ instance, requestId }: ProblemContext): { instance?: string; re
 
 const isPositive = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0
 
+/**
+ * What `WWW-Authenticate` says with a 401 of this code. A client that showed a token learns that it is the token; one that
+ * showed none, no more.
+ *
+ * @see RFC 6750, section 3.1
+ */
+export const challengeOf = (code: string): string =>
+  code.startsWith('auth.token_') ? 'Bearer error="invalid_token"' : 'Bearer'
+
 /** What an edge sends when even the handler of errors failed. */
 export const lastResortBody: string = JSON.stringify(defectProblem({}))
 

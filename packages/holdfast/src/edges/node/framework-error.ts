@@ -1,4 +1,4 @@
-import { toProblem } from '../../core/http/problem.ts'
+import { challengeOf, toProblem } from '../../core/http/problem.ts'
 import { AppError, type ErrorKind, isAppError, withoutStack } from '../../foundation/errors.ts'
 
 type Words = readonly [kind: ErrorKind, code: string, detail: string]
@@ -71,7 +71,7 @@ function describeToFrameworks(error: AppError): void {
   if (isDefect) return
   const headers: Record<string, string> = {}
   if (retryAfterSeconds !== undefined) headers['retry-after'] = String(retryAfterSeconds)
-  if (problem.status === 401) headers['www-authenticate'] = 'Bearer'
+  if (problem.status === 401) headers['www-authenticate'] = challengeOf(problem.code)
   for (const [name, value] of Object.entries({ status: problem.status, statusCode: problem.status, headers })) {
     Object.defineProperty(error, name, { value, configurable: true })
   }

@@ -96,7 +96,7 @@ export class RateLimitGuard {
   }
 }
 
-export interface AuthenticationOptions {
+export interface AuthenticationOptions extends ClientAddressOptions {
   readonly authenticate: Authenticate
   /** Origins whose pages may send cookies, where `authenticate` reads any. Default: this service's own. */
   readonly cors?: CorsOptions
@@ -111,10 +111,11 @@ export const principalOf = (request: IncomingMessage): Principal | undefined => 
 export class AuthenticationGuard {
   readonly #authenticate: Authenticate
   readonly #trustsCookies: TrustsCookies
-  readonly #open = openCalls({})
+  readonly #open: OpenCall
 
-  constructor({ authenticate, cors }: AuthenticationOptions) {
+  constructor({ authenticate, cors, ...addressOptions }: AuthenticationOptions) {
     this.#authenticate = authenticate
+    this.#open = openCalls(addressOptions)
     this.#trustsCookies = compileCookieTrust(cors && compileCors(cors))
   }
 
