@@ -1,4 +1,4 @@
-import { del, empty, get, pageOf, patch, post, roles, signedIn } from 'holdfast/http'
+import { type AccessRule, del, empty, get, pageOf, patch, post, roles } from 'holdfast/http'
 import { z } from 'zod'
 import type { AccountsController } from './accounts.controller.ts'
 import {
@@ -19,6 +19,8 @@ import {
   Tokens,
 } from './accounts.schema.ts'
 
+/** Who signed in. Not a machine with an API key: it speaks for its owner within its scope, and the account is in none. */
+const person: AccessRule = { rule: 'person', allows: ({ sessionId }) => sessionId !== undefined }
 const admin = roles('admin')
 
 export const accountsRoutes = (accounts: AccountsController) => [
@@ -37,17 +39,17 @@ export const accountsRoutes = (accounts: AccountsController) => [
     { access: 'public', limit: 'login', body: Refresh, cookies: RefreshCookie, reply: { 200: Tokens } },
     (call) => accounts.refresh(call),
   ),
-  post('/auth/logout', { access: signedIn, reply: { 204: empty } }, (call) => accounts.signOut(call)),
-  post('/auth/logout-everywhere', { access: signedIn, reply: { 204: empty } }, (call) =>
+  post('/auth/logout', { access: person, reply: { 204: empty } }, (call) => accounts.signOut(call)),
+  post('/auth/logout-everywhere', { access: person, reply: { 204: empty } }, (call) =>
     accounts.signOutEverywhere(call),
   ),
 
-  get('/me', { access: signedIn, reply: { 200: Me } }, (call) => accounts.me(call)),
-  post('/me/password', { access: signedIn, limit: 'password', body: PasswordChange, reply: { 204: empty } }, (call) =>
+  get('/me', { access: person, reply: { 200: Me } }, (call) => accounts.me(call)),
+  post('/me/password', { access: person, limit: 'password', body: PasswordChange, reply: { 204: empty } }, (call) =>
     accounts.changePassword(call),
   ),
-  get('/me/sessions', { access: signedIn, reply: { 200: z.array(SessionItem) } }, (call) => accounts.sessions(call)),
-  del('/me/sessions/:id', { access: signedIn, params: Id, reply: { 204: empty } }, (call) => accounts.endSession(call)),
+  get('/me/sessions', { access: person, reply: { 200: z.array(SessionItem) } }, (call) => accounts.sessions(call)),
+  del('/me/sessions/:id', { access: person, params: Id, reply: { 204: empty } }, (call) => accounts.endSession(call)),
 
   get('/accounts', { access: admin, query: AccountQuery, reply: { 200: pageOf(Account) } }, (call) =>
     accounts.list(call),
