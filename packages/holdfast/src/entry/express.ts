@@ -1,4 +1,12 @@
-export { access, authentication, cors, headers, principalOf, rateLimit } from '../edges/express/guards.ts'
+export {
+  access,
+  authentication,
+  cors,
+  headers,
+  principalOf,
+  rateLimit,
+  requirePrincipal,
+} from '../edges/express/guards.ts'
 export { asyncHandler, errorHandler, requestLog, validate, type ValidateHandler } from '../edges/express/parts.ts'
 export { fallback, type FallbackOptions, routes } from '../edges/express/routes.ts'
 export { listen, type ListeningServer, type ListenOptions } from '../edges/node/listen.ts'

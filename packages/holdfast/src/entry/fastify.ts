@@ -1,4 +1,13 @@
-export { access, authentication, cors, headers, limit, principalOf, rateLimit } from '../edges/fastify/guards.ts'
+export {
+  access,
+  authentication,
+  cors,
+  headers,
+  limit,
+  principalOf,
+  rateLimit,
+  requirePrincipal,
+} from '../edges/fastify/guards.ts'
 export { fastifyOptions } from '../edges/fastify/options.ts'
 export { errorHandler, requestLog, validate, type ValidateHook } from '../edges/fastify/parts.ts'
 export { fallback, type FallbackOptions, routes, type RoutesOptions } from '../edges/fastify/routes.ts'

@@ -46,6 +46,9 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
     app.all('/mine', onExpress.access(signedIn), (request, response) => {
       response.json({ id: onExpress.principalOf(request)?.id })
     })
+    app.get('/somebody', (request, response) => {
+      response.json({ id: onExpress.requirePrincipal(request).id })
+    })
     app.get('/admin', onExpress.access(roles('admin')), (_request, response) => {
       response.json({})
     })
@@ -63,6 +66,7 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
       onRequest: onFastify.access(signedIn),
       handler: (request) => ({ id: onFastify.principalOf(request)?.id }),
     })
+    app.get('/somebody', (request) => ({ id: onFastify.requirePrincipal(request).id }))
     app.get('/admin', { onRequest: onFastify.access(roles('admin')) }, () => ({}))
     await app.ready()
     return app.server
@@ -110,6 +114,8 @@ describe.each(Object.entries(apps))('given single layers in a plain app on %s', 
     ['/open', 'wrong', 401],
     ['/mine', undefined, 401],
     ['/mine', 'me', 200],
+    ['/somebody', 'me', 200],
+    ['/somebody', undefined, 401],
     ['/admin', 'me', 403],
     ['/admin', 'root', 200],
     ['/admin', undefined, 401],

@@ -13,6 +13,7 @@ import {
   principalOf as principalOfRaw,
   RateLimitGuard,
   type RateLimitOptions,
+  requirePrincipal as requirePrincipalRaw,
 } from '../node/guards.ts'
 
 /**
@@ -74,3 +75,9 @@ function unless(check: (request: Request, response: Response) => void | Promise<
 
 /** Who calls, after {@link authentication}; `undefined` for nobody. */
 export const principalOf = (request: Request): Principal | undefined => principalOfRaw(request)
+
+/**
+ * Who calls, for handlers that need somebody. Put {@link access} before them all the same: it refuses before a body is read.
+ * @throws {UnauthorizedError} when nobody is there; the app answers 401 as for other refusals
+ */
+export const requirePrincipal = (request: Request): Principal => requirePrincipalRaw(request)

@@ -13,6 +13,7 @@ import {
   principalOf as principalOfRaw,
   RateLimitGuard,
   type RateLimitOptions,
+  requirePrincipal as requirePrincipalRaw,
 } from '../node/guards.ts'
 import { ownedByParent } from './owned-by-parent.ts'
 
@@ -72,6 +73,12 @@ export function access(rule: AccessRule): onRequestAsyncHookHandler {
 
 /** Who calls, after {@link authentication}; `undefined` for nobody. */
 export const principalOf = (request: FastifyRequest): Principal | undefined => principalOfRaw(request.raw)
+
+/**
+ * Who calls, for handlers that need somebody. Put {@link access} before them all the same: it refuses before a body is read.
+ * @throws {UnauthorizedError} when nobody is there; the app answers 401 as for other refusals
+ */
+export const requirePrincipal = (request: FastifyRequest): Principal => requirePrincipalRaw(request.raw)
 
 const orNative = (checked: Promise<void>): Promise<void> =>
   checked.catch((thrown: unknown) => {

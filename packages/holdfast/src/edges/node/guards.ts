@@ -12,7 +12,9 @@ import { compileLimits, passBodyGates, passGate, type RouteLimits } from '../../
 import { vouchedPrincipal } from '../../core/http/vouched-principal.ts'
 import type { Limiter } from '../../core/rate-limit/limiter.ts'
 import { systemClock } from '../../foundation/clock.ts'
+import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
+import { toNativeError } from './framework-error.ts'
 import { NodeCall } from './node-call.ts'
 
 // The layers of the pipeline one by one, for apps whose routes are not in a table. Each takes the raw request, so that
@@ -106,6 +108,13 @@ const principals = new WeakMap<IncomingMessage, Principal>()
 
 /** Who calls, once {@link AuthenticationGuard} has passed; `undefined` for nobody. */
 export const principalOf = (request: IncomingMessage): Principal | undefined => principals.get(request)
+
+/** @throws {UnauthorizedError} as frameworks read it */
+export function requirePrincipal(request: IncomingMessage): Principal {
+  const principal = principalOf(request)
+  if (principal === undefined) throw toNativeError(withoutStack(() => new UnauthorizedError()))
+  return principal
+}
 
 /** Finds out who calls. Lets everybody pass who shows nothing; {@link assertNativeAccess} decides. */
 export class AuthenticationGuard {
