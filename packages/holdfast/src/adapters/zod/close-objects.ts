@@ -14,25 +14,31 @@ export function closeObjects(
   const known = seen.get(schema)
   if (known !== undefined) return known
   const def = schema._zod.def as unknown as Def
-  const closed = closeDef(def, (inner) => closeObjects(inner, seen))
+  const closed = closeDef(schema, def, (inner) => closeObjects(inner, seen))
   const result = closed === def ? schema : z.core.clone(schema, closed as never)
   seen.set(schema, result)
   return result
 }
 
-function closeDef(def: Def, close: (schema: z.core.$ZodType) => z.core.$ZodType): Def {
+function closeDef(schema: z.core.$ZodType, def: Def, close: (schema: z.core.$ZodType) => z.core.$ZodType): Def {
   const one = (key: string): Def => ({ ...def, [key]: close(def[key] as z.core.$ZodType) })
   const each = (key: string): Def => ({ ...def, [key]: (def[key] as z.core.$ZodType[]).map(close) })
   switch (def['type']) {
     case 'object': {
+      const catchall = def['catchall'] ?? z.never()
+      const closeShape = (): object => {
+        const members = Object.entries(def['shape'] as Record<string, z.core.$ZodType>)
+        return Object.fromEntries(members.map(([key, member]) => [key, close(member)]))
+      }
+      // `z.compile` takes an accessor for a cycle and gives the schema back as it was.
+      if (!z.core.isRecursiveSchema(schema)) return { ...def, shape: closeShape(), catchall }
       return {
         ...def,
         // On first use: the members of a recursive schema are getters that lead back here.
         get shape() {
-          const shape = def['shape'] as Record<string, z.core.$ZodType>
-          return Object.fromEntries(Object.entries(shape).map(([key, member]) => [key, close(member)]))
+          return closeShape()
         },
-        catchall: def['catchall'] ?? z.never(),
+        catchall,
       }
     }
     case 'array':

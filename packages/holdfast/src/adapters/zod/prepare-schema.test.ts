@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Schema, SchemaResult } from '../../foundation/schema.ts'
+import { closeObjects } from './close-objects.ts'
 import { prepareZod } from './prepare-schema.ts'
 
 const codes = (schema: Schema, value: unknown, unknownKeys: 'refuse' | 'drop' = 'refuse'): unknown => {
@@ -86,5 +87,17 @@ describe('given a schema of another library', () => {
   const other: Schema = { '~standard': { version: 1, vendor: 'other', validate: (value) => ({ value }) } }
   test('when it is made ready, it is left as it is', () => {
     expect(prepareZod(other, 'refuse')).toEqual({ schema: other, listKeys: new Set() })
+  })
+})
+
+describe('given schemas whose objects were closed', () => {
+  test.each<[string, z.ZodType]>([
+    ['an object', leaf],
+    ['objects in members, lists and tuples', z.object({ m: leaf.optional(), l: z.array(leaf), t: z.tuple([leaf]) })],
+    ['a record of objects', z.record(z.string(), leaf)],
+    ['a union of objects', z.union([leaf, z.object({ b: z.int() })])],
+    ['texts that become numbers', z.object({ id: z.coerce.number().int().min(1) })],
+  ])('when %s is compiled, it is', (_what, schema) => {
+    expect(() => z.compile(closeObjects(schema) as z.ZodType, { strict: true })).not.toThrow()
   })
 })
