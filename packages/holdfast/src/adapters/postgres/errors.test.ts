@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { AppError, ConflictError, NotFoundError } from '../../foundation/errors.ts'
 import { sessionSurvives, translateConnectError, translateError } from './errors.ts'
@@ -42,6 +43,36 @@ describe('given an error of the server', () => {
     const thrown = fromServer(state)
 
     expect(translateError(thrown)).toBe(thrown)
+  })
+})
+
+describe('given an error that quotes the row it is about', () => {
+  const values = {
+    detail: 'Failing row contains (a@b.c, $argon2id$v=19$m=19456,t=2,p=1$salt$hash).',
+    where: 'unnamed portal with parameters: $1 = a@b.c',
+    internalQuery: "update accounts set email = 'a@b.c'",
+  }
+
+  test.each(['23514', '23502', '23505', '22P02', 'P0001'])(
+    'when it is logged, state %s, it says which constraint but none of the values',
+    (state) => {
+      const thrown = fromServer(state, { ...values, constraint: 'accounts_email_form' })
+      const translated = translateError(thrown)
+
+      expect(JSON.stringify({ ...thrown })).not.toMatch(/a@b|argon2id/)
+      expect(inspect(translated, { depth: 9 })).not.toMatch(/a@b|argon2id/)
+      expect(JSON.stringify({ ...thrown })).toContain('accounts_email_form')
+    },
+  )
+
+  test('when a constraint has a meaning, whoever gives it may look', () => {
+    const thrown = fromServer('23514', { ...values, constraint: 'sizes' })
+    const constraints = { sizes: (cause: unknown) => new ConflictError('a.b', (cause as { detail: string }).detail) }
+    expect(translateError(thrown, constraints)).toMatchObject({ message: values.detail })
+  })
+
+  test('when it cannot be changed, it is translated all the same', () => {
+    expect(translateError(Object.freeze(fromServer('23505')))).toMatchObject({ kind: 'conflict' })
   })
 })
 

@@ -14,7 +14,8 @@ export type ConstraintErrors = Readonly<Record<string, (cause: unknown) => AppEr
 
 /**
  * Turns what the driver throws into what a service expects: a conflict, a timeout, an outage.
- * Messages name no table, host or SQL; the driver's error stays as `cause`, for the log.
+ * Messages name no table, host or SQL; the driver's error stays as `cause`, for the log. What it quotes of rows and
+ * parameters can be read from it, but stands in no log line: such a row holds addresses and hashes.
  * Whatever is not listed in this file is a defect and comes back as it was, such as a broken query.
  *
  * @param constraints - answers for violated constraints by name; they go before the general ones
@@ -24,10 +25,25 @@ export function translateError(thrown: unknown, constraints: ConstraintErrors = 
   const state = sqlStateOf(thrown)
   if (state === undefined) return isOutage(thrown) ? unavailable(thrown) : thrown
 
+  for (const quoting of quotingMembers) hide(thrown as object, quoting)
   const constraint = textOf(thrown, 'constraint')
   if (constraint !== undefined && Object.hasOwn(constraints, constraint)) return constraints[constraint]?.(thrown)
 
   return fromSqlState(state, thrown)
+}
+
+// `Failing row contains (…)`, `Key (email)=(…)`; the parameters where `log_parameter_max_length_on_error` is set; SQL with
+// its literals.
+const quotingMembers = ['detail', 'where', 'internalQuery'] as const
+
+/** Loggers write what is enumerable. */
+function hide(error: object, member: string): void {
+  if (textOf(error, member) === undefined) return
+  try {
+    Reflect.defineProperty(error, member, { enumerable: false })
+  } catch {
+    // A proxy that throws: not the driver's error.
+  }
 }
 
 /** For a failure on the way to a connection, where whatever went wrong means that there is no database for now. */
