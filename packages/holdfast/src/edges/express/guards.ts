@@ -42,6 +42,9 @@ export function cors(options: CorsOptions): RequestHandler {
 /**
  * Refuses with 429 what comes too often. By address it belongs before authentication, by principal after it, by a member
  * of the body after the body parser.
+ *
+ * A policy by principal on a request that {@link authentication} has not looked at is a defect: the call fails with a
+ * `TypeError` that says so. Nobody at all, after authentication, is not counted by it.
  * @throws {TypeError} for a name that no policy has
  */
 export function rateLimit(options: RateLimitOptions): RequestHandler {

@@ -46,6 +46,9 @@ export const rateLimit: FastifyPluginCallback<RateLimitOptions> = ownedByParent(
 /**
  * A hook that refuses with 429 what comes too often. By address it belongs into `onRequest`, by principal after
  * authentication, by a member of the body into `preHandler`.
+ *
+ * A policy by principal on a request that {@link authentication} has not looked at is a defect: the call fails with a
+ * `TypeError` that says so. Nobody at all, after authentication, is not counted by it.
  * @throws {TypeError} for a name that no policy has
  */
 export function limit(options: RateLimitOptions): onRequestAsyncHookHandler {

@@ -10,7 +10,7 @@ import { type HeaderBlocks, HeaderBook } from '../../core/http/header-blocks.ts'
 import type { HeaderPolicy } from '../../core/http/header-policy.ts'
 import { compileLimits, passBodyGates, passGate, type RouteLimits } from '../../core/http/limits.ts'
 import { vouchedPrincipal } from '../../core/http/vouched-principal.ts'
-import type { Limiter } from '../../core/rate-limit/limiter.ts'
+import type { Limiter, LimitGate } from '../../core/rate-limit/limiter.ts'
 import { systemClock } from '../../foundation/clock.ts'
 import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
@@ -68,8 +68,7 @@ export interface RateLimitOptions extends ClientAddressOptions {
 }
 
 /**
- * Counts calls by address, by the principal when one was authenticated before, and by a member of the body when one was
- * parsed before.
+ * Counts calls by address, by the principal when there is one, and by a member of the body when one was parsed before.
  */
 export class RateLimitGuard {
   readonly #limits: RouteLimits
@@ -82,11 +81,15 @@ export class RateLimitGuard {
     this.#open = openCalls(options)
   }
 
-  /** @throws {TooManyRequestsError} */
+  /**
+   * @throws {TooManyRequestsError}
+   * @throws {TypeError} when a policy counts by principal and nobody has looked who calls
+   */
   async check(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
     const call = this.#open(new NodeCall(request, response))
     call.body = body
     const principal = principalOf(request)
+    if (this.#limits.principal) assertAuthenticated(request, this.#limits.principal)
     response.once('close', () => call.settleLimits(response.statusCode))
     try {
       if (this.#limits.address) await passGate(call, this.#limits.address, call.client.key)
@@ -104,7 +107,8 @@ export interface AuthenticationOptions extends ClientAddressOptions {
   readonly cors?: CorsOptions
 }
 
-const principals = new WeakMap<IncomingMessage, Principal>()
+/** Of every request that {@link AuthenticationGuard} has looked at, also when it found nobody. */
+const principals = new WeakMap<IncomingMessage, Principal | undefined>()
 
 /** Who calls, once {@link AuthenticationGuard} has passed; `undefined` for nobody. */
 export const principalOf = (request: IncomingMessage): Principal | undefined => principals.get(request)
@@ -135,8 +139,16 @@ export class AuthenticationGuard {
     const principal = vouchedPrincipal(
       await this.#authenticate({ authorization, cookie: isTrusted ? cookie : undefined }),
     )
-    if (principal !== undefined) principals.set(request, principal)
+    principals.set(request, principal)
   }
+}
+
+/** @throws {TypeError} a defect of the app: it would count nobody, and nobody would notice */
+function assertAuthenticated(request: IncomingMessage, { policy }: LimitGate): void {
+  if (principals.has(request)) return
+  throw new TypeError(
+    `rateLimit counts ${policy} by principal, but \`authentication\` has not looked at this request; mount it before, or name only policies by address in \`policies\``,
+  )
 }
 
 /** @throws {UnauthorizedError | ForbiddenError} */
