@@ -116,3 +116,68 @@ describe.each(Object.entries(apps))('given guards of the app around a table on %
     expect(handled).toBe(statuses.filter((status) => status === 200).length)
   })
 })
+
+// What stands in front of the table on purpose must not be walked around: the fallback answers for the table, and serves
+// none of its routes.
+const items = createHttp([
+  get('/items/:id', { access: 'public', params: z.object({ id: z.string() }), reply: { 200: z.string() } }, () => {
+    handled += 1
+    return ok('an item')
+  }),
+])
+const guardedApps: Readonly<Record<string, () => Promise<Server>>> = {
+  async express() {
+    const app = express()
+    const table = expressRoutes(items)
+    app.use('/api', (request, response, next) => {
+      if (request.headers['x-let-me-in'] === undefined) next()
+      else return table(request, response, next)
+    })
+    app.use(expressFallback(items, { mountPath: '/api' }))
+    return createServer(app)
+  },
+  async fastify() {
+    const app = Fastify()
+    await app.register(fastifyFallback, { http: items, mountPath: '/api' })
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.headers['x-let-me-in'] === undefined) await reply.code(404).send()
+    })
+    await app.register(fastifyRoutes, { http: items, prefix: '/api' })
+    // A constraint of a native route has Fastify miss others that come with its header.
+    app.get('/versioned', { constraints: { version: '1.0.0' } }, () => ({}))
+    await app.ready()
+    return app.server
+  },
+}
+
+describe.each(Object.entries(guardedApps))(
+  'given a guard before a table and a fallback after it on %s',
+  (_name, make) => {
+    let edge: ListeningServer
+    beforeAll(async () => {
+      edge = await listen(await make(), { port: 0 })
+    })
+    beforeEach(() => void (handled = 0))
+    afterAll(async () => {
+      edge.destroy()
+      await edge.stop()
+    })
+
+    test.each([
+      ['/api/items/7', {}],
+      ['/api/items/7', { 'accept-version': '2.0.0' }],
+    ])('when the guard is not asked or says no, %s is not served', async (path, headers) => {
+      expect((await fetch(edge.url + path, { headers: headers as Record<string, string> })).status).toBe(404)
+      expect(handled).toBe(0)
+    })
+
+    test('when the guard says yes, it is', async () => {
+      expect((await fetch(`${edge.url}/api/items/7`, { headers: { 'x-let-me-in': '1' } })).status).toBe(200)
+    })
+
+    test('when the method is another, the fallback says so', async () => {
+      const response = await fetch(`${edge.url}/api/items/7`, { method: 'PUT' })
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS'])
+    })
+  },
+)

@@ -85,6 +85,11 @@ export interface Http {
    * @param found - what {@link find} gave for it, to spare a second look
    */
   answer(raw: RawCall, found?: Found): WireReply | Promise<WireReply>
+  /**
+   * The answer to a request that no route took: 404, 405, to OPTIONS and to a preflight. Never a route's own, which may
+   * lie behind guards of the app that this request did not pass.
+   */
+  answerBeside(raw: RawCall): WireReply | Promise<WireReply>
   /** The answer to a request that a framework, or a handler of its own, refused by throwing. */
   refuse(raw: RawCall, thrown: unknown, route?: string): WireReply
   /** What a request to this route meets, in order. */
@@ -176,13 +181,21 @@ class CompiledHttp implements Http {
     return this.#router.findStatic(path) ?? this.#router.find(decodeSegments(path))
   }
 
-  answer(raw: RawCall, found?: Found): WireReply | Promise<WireReply> {
+  answer(raw: RawCall, found = this.find(raw.method, raw.target)): WireReply | Promise<WireReply> {
+    return this.#answer(raw, found)
+  }
+
+  answerBeside(raw: RawCall): WireReply | Promise<WireReply> {
+    return this.#answer(raw, undefined)
+  }
+
+  #answer(raw: RawCall, found: Found | undefined): WireReply | Promise<WireReply> {
     try {
       const call = this.#open(raw)
       try {
         assertFraming(raw)
         if (raw.target.length > this.#maxTargetLength) throw targetTooLong(this.#maxTargetLength)
-        return found === undefined ? this.#answerAnything(call) : found.run(call, found.values, found.search)
+        return found === undefined ? this.#answerWithoutRoute(call) : found.run(call, found.values, found.search)
       } catch (thrown) {
         return refuse(call, thrown, this.#settings)
       }
@@ -191,14 +204,11 @@ class CompiledHttp implements Http {
     }
   }
 
-  #answerAnything(call: ActiveCall): WireReply | Promise<WireReply> {
-    const { method, target } = call.raw
-    if (method === 'OPTIONS' && this.#cors !== undefined) {
+  #answerWithoutRoute(call: ActiveCall): WireReply | Promise<WireReply> {
+    if (call.raw.method === 'OPTIONS' && this.#cors !== undefined) {
       const preflight = this.#preflight(call, this.#cors)
       if (preflight !== undefined) return preflight
     }
-    const found = this.find(method, target)
-    if (found !== undefined) return found.run(call, found.values, found.search)
     const passed = this.#limits.address && passGate(call, this.#limits.address, call.client.key)
     return passed instanceof Promise
       ? passed.then(() => this.#answerBeside(call)).catch((thrown: unknown) => refuse(call, thrown, this.#settings))
@@ -227,7 +237,7 @@ class CompiledHttp implements Http {
     const { method, target } = call.raw
     if (target === '*' && method === 'OPTIONS') return this.#noContent(call, everyMethod)
     const match = this.#match(splitTarget(target).path)
-    if (match === undefined) throw nothingHere()
+    if (match === undefined || match.entry.methods.has(methodOf(method))) throw nothingHere()
     if (method === 'OPTIONS') return this.#noContent(call, match.entry.allow)
     return refuse(call, methodNotAllowed(), this.#settings, ['allow', match.entry.allow])
   }

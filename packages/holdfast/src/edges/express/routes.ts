@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express'
 import type { Http } from '../../core/http/http.ts'
 import { belowMount } from '../node/mount.ts'
 import { NodeCall } from '../node/node-call.ts'
-import { serve, serveRefusal } from '../node/serve.ts'
+import { serve, serveBeside, serveRefusal } from '../node/serve.ts'
 
 /**
  * A native Express middleware that answers the routes of a table and leaves all else to the app around it.
@@ -35,7 +35,7 @@ export function fallback(http: Http, options: FallbackOptions = {}): [RequestHan
   return [
     (request, response) => {
       const target = request.originalUrl
-      serve(http, new NodeCall(request, response, belowMount(mountPath, target), target))
+      serveBeside(http, new NodeCall(request, response, belowMount(mountPath, target), target))
     },
     // Express knows an error handler by its four parameters.
     (thrown: unknown, request, response, _next) => serveRefusal(http, request, response, thrown),

@@ -1,7 +1,7 @@
 import type { FastifyServerOptions } from 'fastify'
 import type { Http } from '../../core/http/http.ts'
 import { createServer, type ServerLimits } from '../node/server.ts'
-import { answerFrom } from './routes.ts'
+import { answerBeside } from './routes.ts'
 
 /**
  * What `Fastify(...)` has to be told at birth, because no plugin can change it later: our server below it, exact paths,
@@ -22,7 +22,7 @@ export function fastifyOptions(http: Http, limits: ServerLimits = {}): FastifySe
       ignoreDuplicateSlashes: false,
       maxParamLength: 65_536,
     },
-    frameworkErrors: (_error, request, reply) => answerFrom(http, '')(request, reply),
+    frameworkErrors: (_error, request, reply) => answerBeside(http, '')(request, reply),
     // The server below answers these itself.
     clientErrorHandler: () => {},
     serverFactory: (listener) => createServer(listener, limits),

@@ -8,7 +8,7 @@ import type {
 import type { Http } from '../../core/http/http.ts'
 import { belowMount } from '../node/mount.ts'
 import { NodeCall } from '../node/node-call.ts'
-import { serve, serveRefusal } from '../node/serve.ts'
+import { serve, serveBeside, serveRefusal } from '../node/serve.ts'
 import { ownedByParent } from './owned-by-parent.ts'
 
 export interface RoutesOptions {
@@ -60,7 +60,7 @@ export interface FallbackOptions {
  * refusal of a broken path, and what anything threw becomes a problem. Register it at the root, before other plugins.
  */
 export const fallback: FastifyPluginCallback<FallbackOptions> = ownedByParent((app, { http, mountPath = '' }, done) => {
-  const handler = answerFrom(http, mountPath)
+  const handler = answerBeside(http, mountPath)
   // A hook and not the handler alone: Fastify reads the body in between, and nobody was let in yet.
   app.addHook('onRequest', (request, reply, next) => {
     if (request.is404) handler(request, reply)
@@ -74,11 +74,22 @@ export const fallback: FastifyPluginCallback<FallbackOptions> = ownedByParent((a
   done()
 })
 
-/** Takes a request out of Fastify's hands and into the pipeline's. */
-export function answerFrom(http: Http, mountPath: string): (request: FastifyRequest, reply: FastifyReply) => void {
-  return (request, reply) => {
-    reply.hijack()
-    const target = request.raw.url ?? '/'
-    serve(http, new NodeCall(request.raw, reply.raw, belowMount(mountPath, target), target))
-  }
+type Handler = (request: FastifyRequest, reply: FastifyReply) => void
+
+const answerFrom =
+  (http: Http, mountPath: string): Handler =>
+  (request, reply) =>
+    serve(http, takeOver(request, reply, mountPath))
+
+/** The answers that no route gives. */
+export const answerBeside =
+  (http: Http, mountPath: string): Handler =>
+  (request, reply) =>
+    serveBeside(http, takeOver(request, reply, mountPath))
+
+/** Takes a request out of Fastify's hands. */
+function takeOver(request: FastifyRequest, reply: FastifyReply, mountPath: string): NodeCall {
+  reply.hijack()
+  const target = request.raw.url ?? '/'
+  return new NodeCall(request.raw, reply.raw, belowMount(mountPath, target), target)
 }

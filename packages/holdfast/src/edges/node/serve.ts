@@ -8,8 +8,16 @@ import { writeReply } from './write-reply.ts'
 
 /** Has the pipeline answer a request, and writes what it says. */
 export function serve(http: Http, call: NodeCall, found?: Found): void {
+  send(call, http.answer(call, found))
+}
+
+/** Has the pipeline answer what nobody else did. */
+export function serveBeside(http: Http, call: NodeCall): void {
+  send(call, http.answerBeside(call))
+}
+
+function send(call: NodeCall, reply: WireReply | Promise<WireReply>): void {
   markAccounted(call.request)
-  const reply = http.answer(call, found)
   if (reply instanceof Promise) void reply.then((settled) => write(call, settled))
   else write(call, reply)
 }
