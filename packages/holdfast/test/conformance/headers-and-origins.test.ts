@@ -52,6 +52,7 @@ const table: readonly Route[] = [
   get('/mine-private', { access: signedIn, reply: { 200: z.string() } }, () =>
     ok('mine', { 'cache-control': 'private, max-age=60' }),
   ),
+  get('/sniffed', { access: 'public', reply: { 204: empty } }, () => noContent({ 'X-Content-Type-Options': 'sniff' })),
   get('/granting', { access: 'public', reply: { 204: empty } }, () =>
     noContent({ 'access-control-allow-origin': '*' }),
   ),
@@ -103,6 +104,11 @@ describe.each(Object.entries(edges))('given header policies and origins on %s', 
   ])('when %s refuses a %s, no cache keeps the refusal for everybody', async (path, method, status) => {
     const response = await call(path, { method })
     expect([response.status, response.headers.get('cache-control')]).toEqual([status, 'no-store'])
+  })
+
+  test('when a handler would have browsers guess types, that is a defect', async () => {
+    const response = await call('/sniffed')
+    expect([response.status, response.headers.get('x-content-type-options')]).toEqual([500, 'nosniff'])
   })
 
   const app = { origin: 'https://app.example.com' }

@@ -78,6 +78,11 @@ export function assertHeader(key: string, text: string): void {
   if (reserved.has(key) || key.startsWith('access-control-')) {
     throw new TypeError(`Header ${key} belongs to the pipeline; a handler can't set it`)
   }
+  if (key === 'x-content-type-options' && text !== 'nosniff') {
+    throw new TypeError(
+      `Header ${key} is ${JSON.stringify(text)}; only nosniff keeps browsers from guessing what is a script`,
+    )
+  }
   if (!name.test(key))
     throw new TypeError(`Header name ${JSON.stringify(key)} has characters that no header name may have`)
   if (typeof text !== 'string' || !value.test(text)) {
