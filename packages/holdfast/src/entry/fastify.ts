@@ -7,6 +7,7 @@ export {
   principalOf,
   rateLimit,
   requirePrincipal,
+  sameOrigin,
 } from '../edges/fastify/guards.ts'
 export { fastifyOptions } from '../edges/fastify/options.ts'
 export { errorHandler, requestLog, validate, type ValidateHook } from '../edges/fastify/parts.ts'
@@ -15,4 +16,9 @@ export { listen, type ListeningServer, type ListenOptions } from '../edges/node/
 export type { RequestLogOptions } from '../edges/node/observe.ts'
 export type { ServerLimits } from '../edges/node/server.ts'
 export type { Validated, ValidateOptions } from '../edges/node/validation.ts'
-export type { AuthenticationOptions, HeadersOptions, RateLimitOptions } from '../edges/node/guards.ts'
+export type {
+  AuthenticationOptions,
+  HeadersOptions,
+  RateLimitOptions,
+  SameOriginOptions,
+} from '../edges/node/guards.ts'

@@ -46,6 +46,12 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
     app.all('/mine', onExpress.access(signedIn), (request, response) => {
       response.json({ id: onExpress.principalOf(request)?.id })
     })
+    app.all('/by-cookie', onExpress.sameOrigin({ cors, topology }), (_request, response) => {
+      response.json({})
+    })
+    app.post('/ours-alone', onExpress.sameOrigin(), (_request, response) => {
+      response.json({})
+    })
     app.get('/somebody', (request, response) => {
       response.json({ id: onExpress.requirePrincipal(request).id })
     })
@@ -66,6 +72,13 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
       onRequest: onFastify.access(signedIn),
       handler: (request) => ({ id: onFastify.principalOf(request)?.id }),
     })
+    app.route({
+      method: ['GET', 'POST', 'DELETE'],
+      url: '/by-cookie',
+      onRequest: onFastify.sameOrigin({ cors, topology }),
+      handler: () => ({}),
+    })
+    app.post('/ours-alone', { onRequest: onFastify.sameOrigin() }, () => ({}))
     app.get('/somebody', (request) => ({ id: onFastify.requirePrincipal(request).id }))
     app.get('/admin', { onRequest: onFastify.access(roles('admin')) }, () => ({}))
     await app.ready()
@@ -145,5 +158,34 @@ describe.each(Object.entries(apps))('given single layers in a plain app on %s', 
     const overTls = { 'x-forwarded-proto': 'https' }
     expect(await postFrom(`https://${host}`, overTls)).toBe(200)
     expect(await postFrom(`http://${host}`, overTls)).toBe(401)
+  })
+
+  describe('with routes that act on a cookie', () => {
+    const cookie = { cookie: 'a=1' }
+    const overTls = { ...cookie, 'x-forwarded-proto': 'https' }
+    test.each<[method: string, origin: string | undefined, headers: Record<string, string>, status: number]>([
+      ['POST', 'http://own', cookie, 200],
+      ['POST', 'https://own', cookie, 200],
+      ['POST', 'http://own', overTls, 403],
+      ['POST', 'https://own', overTls, 200],
+      ['POST', 'https://app.example.com', cookie, 200],
+      ['POST', 'https://evil.example', cookie, 403],
+      ['DELETE', 'https://evil.example', cookie, 403],
+      ['POST', 'null', cookie, 403],
+      ['POST', undefined, cookie, 403],
+      ['POST', 'https://evil.example', {}, 200],
+      ['POST', undefined, {}, 200],
+      ['GET', 'https://evil.example', cookie, 200],
+    ])('when %s comes from %s with %j, it gets %i', async (method, from, headers, status) => {
+      const origin = from?.replace('own', new URL(edge.url).host)
+      const response = await call('/by-cookie', { method, headers: { ...headers, ...(origin && { origin }) } })
+      expect(response.status).toBe(status)
+    })
+
+    test('when no other origin is named, one that CORS grants elsewhere is foreign too', async () => {
+      const postFrom = async (origin: string): Promise<number> =>
+        (await call('/ours-alone', { method: 'POST', headers: { ...cookie, origin } })).status
+      expect([await postFrom('https://app.example.com'), await postFrom(edge.url)]).toEqual([403, 200])
+    })
   })
 })

@@ -3,7 +3,7 @@ import { type Access, assertAccess } from '../../core/auth/access.ts'
 import type { Authenticate, Principal } from '../../core/auth/principal.ts'
 import { type ActiveCall, createOpenCall, type OpenCall } from '../../core/http/active-call.ts'
 import { type ClientAddressOptions, createClientResolver } from '../../core/http/client-address.ts'
-import { compileCookieTrust, type TrustsCookies } from '../../core/http/cookies.ts'
+import { compileCookieTrust, foreignOrigin } from '../../core/http/cookies.ts'
 import { compileCors, type Cors, type CorsOptions } from '../../core/http/cors.ts'
 import type { FlatHeaders } from '../../core/http/header-block.ts'
 import { type HeaderBlocks, HeaderBook } from '../../core/http/header-blocks.ts'
@@ -101,10 +101,37 @@ export class RateLimitGuard {
   }
 }
 
-export interface AuthenticationOptions extends ClientAddressOptions {
-  readonly authenticate: Authenticate
-  /** Origins whose pages may send cookies, where `authenticate` reads any. Default: this service's own. */
+export interface SameOriginOptions extends ClientAddressOptions {
+  /** With `credentials: true`, cookies count from its origins too. Default: from this service's own only. */
   readonly cors?: CorsOptions
+}
+
+/** Refuses calls that change something with a cookie that a foreign page had sent along. */
+export class SameOriginGuard {
+  readonly #isTrusted: TrustsRequest
+
+  constructor(options: SameOriginOptions) {
+    this.#isTrusted = cookieTrust(options)
+  }
+
+  /** @throws {ForbiddenError} `request.foreign_origin` */
+  check(request: IncomingMessage, response: ServerResponse): void {
+    if (!this.#isTrusted(request, response)) throw foreignOrigin()
+  }
+}
+
+/** Whether the cookies of a request may count as its visitor's own will; true for one without any. */
+type TrustsRequest = (request: IncomingMessage, response: ServerResponse) => boolean
+
+function cookieTrust({ cors, ...addressOptions }: SameOriginOptions): TrustsRequest {
+  const open = openCalls(addressOptions)
+  const trustsCookies = compileCookieTrust(cors && compileCors(cors))
+  return (request, response) =>
+    request.headers.cookie === undefined || trustsCookies(open(new NodeCall(request, response)))
+}
+
+export interface AuthenticationOptions extends SameOriginOptions {
+  readonly authenticate: Authenticate
 }
 
 /** Of every request that {@link AuthenticationGuard} has looked at, also when it found nobody. */
@@ -123,23 +150,18 @@ export function requirePrincipal(request: IncomingMessage): Principal {
 /** Finds out who calls. Lets everybody pass who shows nothing; {@link assertNativeAccess} decides. */
 export class AuthenticationGuard {
   readonly #authenticate: Authenticate
-  readonly #trustsCookies: TrustsCookies
-  readonly #open: OpenCall
+  readonly #isTrusted: TrustsRequest
 
-  constructor({ authenticate, cors, ...addressOptions }: AuthenticationOptions) {
+  constructor({ authenticate, ...options }: AuthenticationOptions) {
     this.#authenticate = authenticate
-    this.#open = openCalls(addressOptions)
-    this.#trustsCookies = compileCookieTrust(cors && compileCors(cors))
+    this.#isTrusted = cookieTrust(options)
   }
 
   /** @throws {UnauthorizedError} for credentials that are wrong */
   async check(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { authorization, cookie } = request.headers
-    const isTrusted = cookie === undefined || this.#trustsCookies(this.#open(new NodeCall(request, response)))
-    const principal = vouchedPrincipal(
-      await this.#authenticate({ authorization, cookie: isTrusted ? cookie : undefined }),
-    )
-    principals.set(request, principal)
+    const believed = this.#isTrusted(request, response) ? cookie : undefined
+    principals.set(request, vouchedPrincipal(await this.#authenticate({ authorization, cookie: believed })))
   }
 }
 
