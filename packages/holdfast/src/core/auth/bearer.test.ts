@@ -176,6 +176,12 @@ describe('given several ways to say who calls', () => {
     expect(refusalOf(() => firstOf(() => undefined)(withHeader(''))).code).toBe('auth.token_invalid')
   })
 
+  test('when one gives null, the next is asked as well', () => {
+    const careless = (() => null) as unknown as Authenticate
+    expect(firstOf(careless, () => ada)(credentials)).toBe(ada)
+    expect(refusalOf(() => firstOf(careless)(credentials)).code).toBe('auth.token_invalid')
+  })
+
   test('when one of them is a list itself, what the list does not know is left to the next', async () => {
     const unknowing = firstOf(
       () => undefined,

@@ -64,7 +64,8 @@ export function firstOf(...authenticates: readonly [Authenticate, ...Authenticat
     for (let at = from; at < ways.length; at++) {
       const answer = ways[at]!(credentials)
       if (isPending(answer)) return answer.then((principal) => principal ?? ask(credentials, at + 1))
-      if (answer !== undefined) return answer
+      // An answer of somebody else's making may be null, which is nobody as well.
+      if (answer != null) return answer
     }
     if (credentials.authorization !== undefined) throw unclaimedToken()
     return undefined
