@@ -37,8 +37,10 @@ export type ValidateHandler<Schemas extends InputSchemas> = RequestHandler & {
 }
 
 /**
- * Checks params, query and body. The parsed input is read from the middleware itself; `request.query` and its kin stay as
- * they came. A body must have been parsed before.
+ * Checks params, query, body and cookies. The parsed input is read from the middleware itself; `request.query` and its kin
+ * stay as they came. A body must have been parsed before. With a schema for `cookies` a call that changes something is
+ * taken from pages of this service only, and from those that `options.cors` trusts with credentials; see
+ * {@link sameOrigin}.
  *
  * ```ts
  * const newOrder = validate({ body: NewOrder })
@@ -52,9 +54,9 @@ export function validate<const Schemas extends InputSchemas>(
   options?: ValidateOptions,
 ): ValidateHandler<Schemas> {
   const validation = new Validation(schemas, options)
-  const handler: RequestHandler = async (request, _response, next) => {
+  const handler: RequestHandler = async (request, response, next) => {
     try {
-      await validation.check(request, request.params, request.body)
+      await validation.check(request, response, request.params, request.body)
     } catch (thrown) {
       next(toNativeError(thrown))
       return

@@ -34,8 +34,9 @@ export type ValidateHook<Schemas extends InputSchemas> = preHandlerAsyncHookHand
 }
 
 /**
- * Checks params, query and body in `preHandler`. The parsed input is read from the hook itself; `request.query` and its
- * kin stay as they came.
+ * Checks params, query, body and cookies in `preHandler`. The parsed input is read from the hook itself; `request.query` and
+ * its kin stay as they came. With a schema for `cookies` a call that changes something is taken from pages of this service
+ * only, and from those that `options.cors` trusts with credentials; see {@link sameOrigin}.
  *
  * ```ts
  * const newOrder = validate({ body: NewOrder })
@@ -49,8 +50,8 @@ export function validate<const Schemas extends InputSchemas>(
   options?: ValidateOptions,
 ): ValidateHook<Schemas> {
   const validation = new Validation(schemas, options)
-  const hook: preHandlerAsyncHookHandler = async (request) => {
-    await validation.check(request.raw, request.params, request.body).catch((thrown: unknown) => {
+  const hook: preHandlerAsyncHookHandler = async (request, reply) => {
+    await validation.check(request.raw, reply.raw, request.params, request.body).catch((thrown: unknown) => {
       throw toNativeError(thrown)
     })
   }

@@ -1,12 +1,14 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { prepareZod } from '../../adapters/zod/prepare-schema.ts'
 import { compileInput, type InputSchemas, invalidInput, type ParseInput } from '../../core/http/input.ts'
 import { splitTarget } from '../../core/http/target.ts'
 import { findHostileMember } from '../../core/validation/hostile-json.ts'
 import type { UnknownKeys } from '../../core/validation/prepared-schema.ts'
 import type { OutputOf } from '../../foundation/schema.ts'
+import { SameOriginGuard, type SameOriginOptions } from './guards.ts'
 
-export interface ValidateOptions {
+/** What {@link SameOriginOptions} has is asked where `cookies` are read. */
+export interface ValidateOptions extends SameOriginOptions {
   /** What becomes of members no schema names. Default `'refuse'`. */
   readonly unknownKeys?: UnknownKeys
   /** Levels that JSON may be nested. Default 32. */
@@ -15,7 +17,7 @@ export interface ValidateOptions {
 
 /** What the schemas vouch for, part by part; nothing for a part without a schema. */
 export type Validated<Schemas extends InputSchemas> = {
-  readonly [Part in 'params' | 'query' | 'body']: Schemas extends { readonly [Key in Part]: infer S }
+  readonly [Part in 'params' | 'query' | 'body' | 'cookies']: Schemas extends { readonly [Key in Part]: infer S }
     ? OutputOf<S>
     : undefined
 }
@@ -25,20 +27,28 @@ export class Validation<Schemas extends InputSchemas> {
   readonly #parse: ParseInput
   readonly #takesBody: boolean
   readonly #maxJsonDepth: number
+  readonly #sameOrigin: SameOriginGuard | undefined
   readonly #validated = new WeakMap<IncomingMessage, Validated<Schemas>>()
 
-  constructor(schemas: Schemas, { unknownKeys = 'refuse', maxJsonDepth = 32 }: ValidateOptions = {}) {
+  constructor(schemas: Schemas, options: ValidateOptions = {}) {
+    const { unknownKeys = 'refuse', maxJsonDepth = 32, ...originOptions } = options
     this.#parse = compileInput(schemas, unknownKeys, prepareZod)
     this.#takesBody = schemas.body !== undefined
     this.#maxJsonDepth = maxJsonDepth
+    this.#sameOrigin = schemas.cookies && new SameOriginGuard(originOptions)
   }
 
-  /** @throws {ValidationError} */
-  async check(request: IncomingMessage, params: unknown, body: unknown): Promise<void> {
+  /**
+   * @throws {ValidationError}
+   * @throws {ForbiddenError} `request.foreign_origin`, where cookies are read
+   */
+  async check(request: IncomingMessage, response: ServerResponse, params: unknown, body: unknown): Promise<void> {
+    this.#sameOrigin?.check(request, response)
     const issue = this.#takesBody ? findHostileMember(body, this.#maxJsonDepth) : undefined
     if (issue !== undefined) throw invalidInput([issue])
     const { search } = splitTarget(request.url ?? '/')
-    const vouched = await this.#parse({ params: params as Record<string, string>, search, body })
+    const { cookie } = request.headers
+    const vouched = await this.#parse({ params: params as Record<string, string>, search, body, cookie })
     this.#validated.set(request, vouched as Validated<Schemas>)
   }
 
