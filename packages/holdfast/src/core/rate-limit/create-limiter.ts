@@ -14,7 +14,7 @@ import { shown, wholeNumber } from './whole-number.ts'
  * is proven back, so each process then admits up to a burst and what is earned, never without limit.
  *
  * A flood costs the store nothing: who is denied is remembered here until the store would allow a call again. Policies
- * that are not `exact` take up to 64 calls of a busy subject at once, which they use within half a second or give back.
+ * that are not `exact` take up to 1024 calls of a busy subject at once, which they use within half a second or give back.
  *
  * @throws {TypeError | RangeError} for an option that is none or out of bounds, naming it and showing what was received
  */

@@ -20,7 +20,7 @@ export interface GateGround {
 
 /** How long calls that were taken at once may be used. Together the processes admit at most what this earns on top. */
 const leaseMs = 500
-const largestLease = 64
+const largestLease = 1024
 
 /** A denial is believed for so long before the store is asked again, which may have been told otherwise meanwhile. */
 const longestDenialMs = 60_000

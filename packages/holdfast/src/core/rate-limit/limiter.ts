@@ -24,7 +24,7 @@ export interface LimitPolicy {
   readonly counts?: 'calls' | 'failures'
   /**
    * Asks the store for each call. Default: true for failures and for quotas below one per second; other policies take up
-   * to 64 calls of a busy subject at once, and all processes together admit at most what half a second earns beyond the
+   * to 1024 calls of a busy subject at once, and all processes together admit at most what half a second earns beyond the
    * limit. Policies that are counted together with an exact one, of the same subject on the same route, are exact too.
    */
   readonly exact?: boolean
