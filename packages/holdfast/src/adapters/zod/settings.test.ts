@@ -34,7 +34,10 @@ describe('given a setting that lists networks', () => {
     ])
   })
 
-  test.each(['', ' ', '10.0.0.0/8,', '10.0.0.0/8,bad', '10.0.0.0/33'])('when it is %j, it is refused', (text) => {
-    expect(networks().safeParse(text).success).toBe(false)
-  })
+  test.each(['', ' ', '10.0.0.0/8,', '10.0.0.0/8,bad', '10.0.0.0/33', '0.0.0.0/0', '::/0'])(
+    'when it is %j, it is refused',
+    (text) => {
+      expect(networks().safeParse(text).success).toBe(false)
+    },
+  )
 })

@@ -23,7 +23,7 @@ export function networks(): z.ZodType<readonly string[], string> {
   return z.string().transform((text, context) => {
     const list = text.split(',').map((network) => network.trim())
     if (list.every(isNetwork)) return list
-    const message = 'the value has to be networks such as 10.0.0.0/8, with commas between'
+    const message = 'the value has to be networks such as 10.0.0.0/8, none wider than that, with commas between'
     context.issues.push({ code: 'custom', message, input: undefined })
     return z.NEVER
   })

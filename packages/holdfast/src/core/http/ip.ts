@@ -63,6 +63,9 @@ export function parseCidr(text: string): Cidr {
   if (network === undefined || isIP(address) === 0 || !isWhole || more.length > 0) {
     throw new TypeError(`"${text}" is no network; write it as 10.0.0.0/8 or 2001:db8::/32`)
   }
+  if (prefixBits < (network.length === 4 ? 8 : 7)) {
+    throw new TypeError(`"${text}" is wider than any network of one's own; whoever is in it could pass for anybody`)
+  }
   return { network, prefixBits }
 }
 
