@@ -1,4 +1,4 @@
-import type { Sessions } from 'holdfast/auth'
+import { jwksRoute, type Sessions } from 'holdfast/auth'
 import { createContainer } from 'holdfast/container'
 import { apiHeaders } from 'holdfast/headers'
 import { createHttp, type Logger } from 'holdfast/http'
@@ -9,7 +9,7 @@ import type { Config } from './config.ts'
 import { createEdge } from './edge.ts'
 import { createAccountRecords, createAccounts } from './modules/accounts/accounts.module.ts'
 import { createCatalog } from './modules/catalog/catalog.module.ts'
-import { createServiceSessions, keyRoutes, openKeys } from './platform/auth.ts'
+import { createServiceSessions, openKeys } from './platform/auth.ts'
 import { assertMigrated, findDatabaseServer, openDatabase } from './platform/database.ts'
 import { createServiceLimiter } from './platform/limits.ts'
 import { findRedisServer, openRedis } from './platform/redis.ts'
@@ -84,7 +84,7 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
 
   return service
     .singleton('http', ({ limiter, sessions, keys, accounts, catalog, health }) =>
-      createHttp([...catalog.routes, ...accounts.routes, ...keyRoutes(keys)], {
+      createHttp([...catalog.routes, ...accounts.routes, jwksRoute(keys)], {
         ...pipeline({ limiter, sessions }),
         ...bounds,
         ...failures,

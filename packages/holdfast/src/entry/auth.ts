@@ -1,5 +1,6 @@
 export { type AccessTokensOptions, createAccessTokens } from '../adapters/jose/access-tokens.ts'
 export type { AsymmetricAlgorithm, Jwk, VerificationKey } from '../adapters/jose/jwk.ts'
+export { jwksRoute, type JwksRouteOptions } from '../adapters/jose/jwks-route.ts'
 export {
   createKeySet,
   generateKey,

@@ -1,6 +1,6 @@
-import { createAccessTokens, createKeySet, createSessions, generateKey, jwksText } from 'holdfast/auth'
+import { createAccessTokens, createKeySet, createSessions, generateKey } from 'holdfast/auth'
 import type { KeySet, Sessions, SessionsOptions } from 'holdfast/auth'
-import { get, type Logger, ok, systemClock, textOf } from 'holdfast/http'
+import { type Logger, systemClock } from 'holdfast/http'
 import type { Config } from '../config.ts'
 import { createSessionStore, type Database } from './database.ts'
 
@@ -40,13 +40,3 @@ export function createServiceSessions(config: Config, needs: SessionNeeds): Sess
   })
   return sessions
 }
-
-/** For other services, which verify our access tokens with our public keys. */
-export const keyRoutes = (keys: KeySet) => [
-  get(
-    '/.well-known/jwks.json',
-    { access: 'public', reply: { 200: textOf('application/jwk-set+json') } },
-    // A new key may be announced no later than this before the first token is signed with it.
-    () => ok(jwksText(keys), { 'cache-control': 'public, max-age=600' }),
-  ),
-]
