@@ -120,7 +120,39 @@ describe('given an issued key', () => {
   })
 })
 
+describe('given keys whose owner has rights of its own', () => {
+  test('when the owner loses a right, the key does; when the owner is gone, so is the key', async () => {
+    let rights: { permissions: string[] } | undefined = { permissions: ['orders:write', 'orders:read'] }
+    const { keys, clock } = createSubject({ findRights: () => Promise.resolve(rights) })
+    const { key } = await keys.issue({ ...request, permissions: ['orders:write', 'reports:read'] })
+    const permissions = async (): Promise<readonly string[] | undefined> =>
+      (await keys.authenticate(bearer(key)))?.permissions
+    expect(await permissions()).toEqual(['orders:write'])
+    rights = { permissions: ['orders:read'] }
+    clock.advance(30_000)
+    expect(await permissions()).toEqual([])
+    rights = undefined
+    clock.advance(30_000)
+    await expect(permissions()).rejects.toMatchObject({ code: 'auth.key_invalid' })
+  })
+
+  test('when its rights can not be read, nobody is told that the key is wrong', async () => {
+    const { keys } = createSubject({ findRights: () => Promise.reject(new Error('no database')) })
+    const { key } = await keys.issue(request)
+    await expect(keys.authenticate(bearer(key))).rejects.toThrow('no database')
+  })
+})
+
 describe('given a key that is revoked', () => {
+  test('when all of its owner are, none is left and those of others go on', async () => {
+    const { keys, judge } = createSubject()
+    const [a, b] = [await keys.issue(request), await keys.issue(request)]
+    const other = await keys.issue({ ...request, principalId: 'another robot' })
+    expect(await keys.revokeAll('robot')).toBe(2)
+    expect([await judge(a.key), await judge(b.key)]).toEqual(['auth.key_invalid', 'auth.key_invalid'])
+    expect(await judge(other.key)).not.toContain('invalid')
+  })
+
   test('when it was remembered here, it is refused at once', async () => {
     const { keys, judge, events } = createSubject()
     const { key, record } = await keys.issue(request)

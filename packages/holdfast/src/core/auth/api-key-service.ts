@@ -14,6 +14,12 @@ export type ApiKeyInfo = Omit<ApiKeyRecord, 'secretHash'>
 export interface ApiKeysOptions {
   readonly store: ApiKeyStore
   /**
+   * What the owner of a key may do as of now; asked whenever a key is looked up. A key then never may more than its
+   * owner, and nothing once there is none (`undefined`: gone or disabled). Default: a key may what it was issued for, so
+   * revoke the keys of whoever loses a right.
+   */
+  readonly findRights?: (principalId: string) => Promise<{ readonly permissions: readonly string[] } | undefined>
+  /**
    * What a key begins with, before `_`: so that a scanner of repositories finds those that leaked. 2 to 16 lower-case
    * letters and digits. Default `hfk`.
    */
@@ -66,6 +72,8 @@ export interface ApiKeys {
    * @returns whether there was one
    */
   revoke(principalId: string, id: string): Promise<boolean>
+  /** Ends all keys of this principal. @returns how many */
+  revokeAll(principalId: string): Promise<number>
 }
 
 /** What was learnt of an id: its key, or that there is none. */
@@ -100,7 +108,7 @@ const noHash = new Uint8Array(32)
  */
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const { store, prefix = 'hfk', cacheSeconds = 30, maxCached = 10_000, clock = systemClock } = options
-  const { onEvent, logger = silentLogger } = options
+  const { findRights, onEvent, logger = silentLogger } = options
   if (!/^[a-z][a-z0-9]{1,15}$/.test(prefix)) {
     throw new TypeError(`prefix is ${JSON.stringify(prefix)}; it must be 2 to 16 lower-case letters and digits`)
   }
@@ -119,20 +127,30 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     return pending.get(id) ?? ask(id)
   }
 
+  /** The key, cut down to what its owner may as of now. */
+  const within = async (record: ApiKeyRecord | undefined): Promise<ApiKeyRecord | undefined> => {
+    if (record === undefined || findRights === undefined) return record
+    const rights = await findRights(record.principalId)
+    return rights && { ...record, permissions: record.permissions.filter((one) => rights.permissions.includes(one)) }
+  }
+
   const ask = (id: string): Promise<Finding> => {
     if (pending.size >= maxPending) throw busyError()
-    const asked = store.find(id).then(
-      (record) => {
-        // Revoked or issued meanwhile: what was read may be older than that.
-        if (pending.get(id) !== asked) return find(id)
-        pending.delete(id)
-        return remember(id, record)
-      },
-      (error: unknown) => {
-        if (pending.get(id) === asked) pending.delete(id)
-        throw error
-      },
-    )
+    const asked = store
+      .find(id)
+      .then(within)
+      .then(
+        (record) => {
+          // Revoked or issued meanwhile: what was read may be older than that.
+          if (pending.get(id) !== asked) return find(id)
+          pending.delete(id)
+          return remember(id, record)
+        },
+        (error: unknown) => {
+          if (pending.get(id) === asked) pending.delete(id)
+          throw error
+        },
+      )
     pending.set(id, asked)
     return asked
   }
@@ -168,6 +186,14 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     }
   }
 
+  const revoke = async (principalId: string, id: string): Promise<boolean> => {
+    const wasThere = await store.revoke(principalId, id)
+    forget(id)
+    pending.delete(id)
+    if (wasThere) report({ type: 'api_key.revoked', principalId, detail: { keyId: id } })
+    return wasThere
+  }
+
   return {
     async issue(request) {
       assertRequest(request)
@@ -199,12 +225,12 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
 
     list: (principalId) => store.list(principalId),
 
-    async revoke(principalId, id) {
-      const wasThere = await store.revoke(principalId, id)
-      forget(id)
-      pending.delete(id)
-      if (wasThere) report({ type: 'api_key.revoked', principalId, detail: { keyId: id } })
-      return wasThere
+    revoke,
+
+    async revokeAll(principalId) {
+      let revoked = 0
+      for (const { id } of await store.list(principalId)) if (await revoke(principalId, id)) revoked += 1
+      return revoked
     },
   }
 }
