@@ -54,7 +54,7 @@ export interface RemoteIssuerOptions {
   readonly keysFreshSeconds?: number
   /** Keys this old are used no more, even when no new ones can be had. Default 86 400; at least `keysFreshSeconds`. */
   readonly keepKeysSeconds?: number
-  /** Between two fetches on account of unknown key ids. Default 30; 1 to 3600. */
+  /** Between two fetches on account of unknown key ids. Default 10; 1 to 3600. */
   readonly cooldownSeconds?: number
   /** How many verified tokens are remembered. Default 10 000. */
   readonly maxCached?: number
@@ -147,7 +147,7 @@ function readOptions(options: RemoteIssuerOptions) {
     maxJwksBytes = 131_072,
     keysFreshSeconds = 600,
     keepKeysSeconds = Math.max(86_400, keysFreshSeconds),
-    cooldownSeconds = 30,
+    cooldownSeconds = 10,
     maxCached = 10_000,
     cacheSeconds = 60,
     clockToleranceSeconds = 5,
