@@ -78,7 +78,7 @@ const http = createHttp(
       { access: 'public', body: Login, limit: ['login', 'account'], reply: { 200: empty } },
       ({ body }) => {
         if (body.password !== 'right') throw new UnauthorizedError('Wrong e-mail address or password.')
-        return { status: 200, data: undefined, headers: { 'set-cookie': 'session=mine; HttpOnly' } }
+        return { status: 200 as const, data: undefined, headers: { 'set-cookie': 'session=mine; HttpOnly' } }
       },
     ),
     post('/theme', { access: 'public', cookies: Theme, reply: { 200: Anything } }, ({ cookies }) =>

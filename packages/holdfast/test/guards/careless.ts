@@ -175,6 +175,7 @@ const answering = (http: Http, answer: Http['answer']): Http => ({
   refuse: (raw, thrown, route) => http.refuse(raw, thrown, route),
   explain: (method, path) => http.explain(method, path),
   answer,
+  answerBeside: (raw) => http.answerBeside(raw),
 })
 
 function first<Item>([item]: readonly Item[]): Item {
