@@ -159,7 +159,7 @@ async function signInAndWork(url: string, databaseUrl: string): Promise<void> {
   const refreshed = await post(`${url}/auth/refresh`, { refreshToken })
   expect(refreshed.status).toBe(200)
   const next = await dataOf(refreshed)
-  expect((await post(`${url}/auth/logout`, undefined, next.accessToken)).status).toBe(204)
+  expect((await post(`${url}/auth/logout`, { refreshToken: next.refreshToken })).status).toBe(204)
   for (const token of [accessToken, next.accessToken]) {
     expect((await post(`${url}/products`, product, token)).status).toBe(401)
   }

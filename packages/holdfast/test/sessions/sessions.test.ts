@@ -105,6 +105,22 @@ describe.each<Kind>(['postgres', 'redis'])('given somebody who signs in, with se
     expect(typesOf()).toEqual(['session.started', 'session.started', 'session.ended'])
   })
 
+  test('when a refresh token is brought back, used or not, its session ends and no other', async () => {
+    const { sessions, enter, typesOf } = await open(kind)
+    const id = somebody()
+    const [phone, laptop, other] = [await sessions.start(id), await sessions.start(id), await sessions.start(id)]
+    await sessions.refresh(laptop.refreshToken)
+
+    expect(await sessions.signOutByToken(phone.refreshToken)).toBe(true)
+    expect(await sessions.signOutByToken(laptop.refreshToken)).toBe(true)
+    for (const { accessToken } of [phone, laptop]) {
+      await expect(enter(accessToken)).rejects.toMatchObject({ code: 'auth.session_ended' })
+    }
+    expect(await enter(other.accessToken)).toMatchObject({ id })
+    for (const token of [phone.refreshToken, 'x', '']) expect(await sessions.signOutByToken(token)).toBe(false)
+    expect(typesOf().filter((type) => type === 'session.ended')).toHaveLength(2)
+  })
+
   test('when a principal without a session signs out, nothing ends', async () => {
     const { sessions } = await open(kind)
     const { session } = await sessions.start(somebody())

@@ -94,6 +94,12 @@ class StoredSessions implements Sessions {
     return sessionId !== undefined && (await this.end(id, sessionId))
   }
 
+  async signOutByToken(refreshToken: string): Promise<boolean> {
+    const presented = readRefreshToken(refreshToken)
+    const found = presented && (await this.#options.store.find(toKey(presented)))
+    return found !== undefined && (await this.#end(found.session, 'asked'))
+  }
+
   async endAll(principalId: string, { except }: { readonly except?: string | undefined } = {}): Promise<number> {
     assertPrincipalId(principalId)
     const isOther = except === undefined || !uuid.test(except)

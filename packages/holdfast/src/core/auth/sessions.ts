@@ -84,6 +84,13 @@ export interface Sessions {
    * @returns whether there was one; false for a principal without a session, such as one of an API key
    */
   signOut(principal: Principal): Promise<boolean>
+  /**
+   * Ends the session that a refresh token belongs to, also when its access token has expired and nobody is signed in.
+   * Any token of the session does, a used one too.
+   *
+   * @returns whether there was one
+   */
+  signOutByToken(refreshToken: string): Promise<boolean>
   /** Ends all sessions of this principal. @returns how many */
   endAll(principalId: string, options?: { readonly except?: string | undefined }): Promise<number>
   /** Has the clients of this principal refresh before their next call, because its rights changed. */

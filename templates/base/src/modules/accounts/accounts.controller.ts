@@ -48,8 +48,8 @@ export class AccountsController {
     return toReply(signed, body.refreshToken === undefined ? 'browser' : 'token')
   }
 
-  async signOut({ principal }: SignedInCall) {
-    await this.#accounts.signOut(principal)
+  async signOut({ body, cookies }: { readonly body: Refresh; readonly cookies: RefreshCookie }) {
+    await this.#accounts.signOut(body.refreshToken ?? cookies['__Host-refresh'])
     return noContent({ 'set-cookie': clearRefreshCookie() })
   }
 

@@ -39,7 +39,12 @@ export const accountsRoutes = (accounts: AccountsController) => [
     { access: 'public', limit: 'login', body: Refresh, cookies: RefreshCookie, reply: { 200: Tokens } },
     (call) => accounts.refresh(call),
   ),
-  post('/auth/logout', { access: person, reply: { 204: empty } }, (call) => accounts.signOut(call)),
+  // Whoever holds the refresh token may end what it would go on with, also long after the access token expired.
+  post(
+    '/auth/logout',
+    { access: 'public', limit: 'login', body: Refresh, cookies: RefreshCookie, reply: { 204: empty } },
+    (call) => accounts.signOut(call),
+  ),
   post('/auth/logout-everywhere', { access: person, reply: { 204: empty } }, (call) =>
     accounts.signOutEverywhere(call),
   ),

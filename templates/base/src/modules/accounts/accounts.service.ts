@@ -1,5 +1,5 @@
 import type { SessionRecord, Sessions, SignedIn } from 'holdfast/auth'
-import { ConflictError, ForbiddenError, NotFoundError, UnauthorizedError } from 'holdfast/errors'
+import { ConflictError, ForbiddenError, NotFoundError, UnauthorizedError, ValidationError } from 'holdfast/errors'
 import type { Logger, Principal } from 'holdfast/http'
 import type { PasswordHasher } from 'holdfast/passwords'
 import { type Cut, cutPage } from '../../platform/paging.ts'
@@ -93,8 +93,10 @@ export class AccountsService {
     return this.#sessions.refresh(refreshToken ?? '')
   }
 
-  async signOut(principal: Principal): Promise<void> {
-    await this.#sessions.signOut(principal)
+  /** A session that has ended already is none to complain about; a call that names none is. */
+  async signOut(refreshToken: string | undefined): Promise<void> {
+    if (refreshToken === undefined) throw noSession()
+    await this.#sessions.signOutByToken(refreshToken)
   }
 
   async signOutEverywhere({ id }: Principal): Promise<void> {
@@ -158,6 +160,9 @@ export class AccountsService {
     return account
   }
 }
+
+const noSession = () =>
+  new ValidationError('Send the refresh token of the session to end, or its cookie.', { code: 'auth.no_session_named' })
 
 const loginFailed = (): UnauthorizedError =>
   new UnauthorizedError('The e-mail address or the password is wrong.', { code: 'auth.login_failed' })

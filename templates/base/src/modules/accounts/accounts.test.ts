@@ -172,11 +172,25 @@ describe('given somebody who signed in', () => {
 
   test('when they log out, neither of their tokens is good any more', async () => {
     const caller = await service.signIn()
-    assert.equal((await caller.call('POST', '/auth/logout')).status, 204)
-    assert.equal((await caller.call('GET', '/me')).status, 401)
     const { refreshToken } = caller
+    assert.equal((await service.call('POST', '/auth/logout', { refreshToken })).status, 204)
+    assert.equal((await caller.call('GET', '/me')).status, 401)
     assert.equal((await service.call('POST', '/auth/refresh', { refreshToken })).status, 401)
     await eventOf('session.ended', caller.id)
+  })
+
+  test('when they log out again, or with what is no token of ours, there is nothing to complain about', async () => {
+    const { refreshToken } = await service.signIn()
+    for (const token of [refreshToken, refreshToken, 'x']) {
+      assert.equal((await service.call('POST', '/auth/logout', { refreshToken: token })).status, 204)
+    }
+  })
+
+  test('when they log out and name no session, they are not told that they are out', async () => {
+    const caller = await service.signIn()
+    const { status, body } = await caller.call('POST', '/auth/logout', {})
+    assert.deepEqual([status, body.code], [400, 'auth.no_session_named'])
+    assert.equal((await caller.call('GET', '/me')).status, 200)
   })
 
   test('when they log out everywhere, their other devices are out, and nobody else', async () => {
@@ -283,8 +297,13 @@ describe('given a browser', () => {
   })
 
   test('when it logs out, it is told to forget the cookie', async () => {
-    const { body } = await signIn()
-    const { headers } = await service.call('POST', '/auth/logout', undefined, bearer(body.data.accessToken))
+    const signed = await signIn()
+    const cookie = cookieOf(signed.headers)
+    const logout = (origin: string) => service.call('POST', '/auth/logout', {}, { cookie, origin })
+    assert.equal((await logout('https://evil.example')).status, 403)
+    const { headers } = await logout(service.url)
+    const { status } = await service.call('GET', '/me', undefined, bearer(signed.body.data.accessToken))
+    assert.equal(status, 401)
     assert.match(String(headers.get('set-cookie')), /^__Host-refresh=; .*Max-Age=0$/)
   })
 })
@@ -402,10 +421,10 @@ describe('given two instances of the service', () => {
   })
 
   test('when somebody logs out at one of them, the other hears of it', async () => {
-    const { accessToken, call } = await one.signIn()
+    const { accessToken, refreshToken } = await one.signIn()
     const askTwo = async () => (await two.call('GET', '/me', undefined, bearer(accessToken))).status
     assert.equal(await askTwo(), 200)
-    assert.equal((await call('POST', '/auth/logout')).status, 204)
+    assert.equal((await one.call('POST', '/auth/logout', { refreshToken })).status, 204)
     for (const endsAt = performance.now() + 10_000; performance.now() < endsAt; await pause(20)) {
       if ((await askTwo()) === 401) return
     }
