@@ -47,7 +47,7 @@ function frameworkStatus(thrown: unknown): number | undefined {
  * What frameworks can be told was thrown. They take a missing or falsy reason for "all is well", and Express takes the
  * words `route` and `router` for orders; any of these would go on to the next handler.
  */
-export function toReason(thrown: unknown): object {
+function toReason(thrown: unknown): object {
   if ((typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function') return thrown
   return new TypeError(`A handler threw ${String(thrown)}`, { cause: thrown })
 }
