@@ -40,6 +40,9 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
     app.use(onExpress.headers({ topology }))
     app.use(onExpress.cors(cors))
     app.use(onExpress.authentication({ authenticate, cors, topology }))
+    app.use('/twice', onExpress.authentication({ authenticate: () => undefined }), (request, response) => {
+      response.json({ id: onExpress.principalOf(request)?.id ?? null })
+    })
     app.get('/open', (request, response) => {
       response.json({ id: onExpress.principalOf(request)?.id ?? null })
     })
@@ -65,6 +68,10 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
     await app.register(onFastify.headers, { topology })
     await app.register(onFastify.cors, cors)
     await app.register(onFastify.authentication, { authenticate, cors, topology })
+    await app.register(async (inner) => {
+      await inner.register(onFastify.authentication, { authenticate: () => undefined })
+      inner.get('/twice', (request) => ({ id: onFastify.principalOf(request)?.id ?? null }))
+    })
     app.get('/open', (request) => ({ id: onFastify.principalOf(request)?.id ?? null }))
     app.route({
       method: ['GET', 'POST'],
@@ -143,6 +150,11 @@ describe.each(Object.entries(apps))('given single layers in a plain app on %s', 
       call('/mine', { method: 'POST', headers: { cookie: 'id=me', origin } })
     expect((await postFrom('https://evil.example')).status).toBe(401)
     expect((await postFrom('https://app.example.com')).status).toBe(200)
+  })
+
+  test('when a second one finds nobody, whom the first found stays', async () => {
+    expect(await (await call('/twice', { headers: { authorization: 'me' } })).json()).toEqual({ id: 'me' })
+    expect(await (await call('/twice')).json()).toEqual({ id: null })
   })
 
   test('when a token is shown that is not good, the challenge says that it is the token', async () => {

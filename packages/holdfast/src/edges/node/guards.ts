@@ -161,7 +161,9 @@ export class AuthenticationGuard {
   async check(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { authorization, cookie } = request.headers
     const believed = this.#isTrusted(request, response) ? cookie : undefined
-    principals.set(request, vouchedPrincipal(await this.#authenticate({ authorization, cookie: believed })))
+    const found = vouchedPrincipal(await this.#authenticate({ authorization, cookie: believed }))
+    // Whom another of these found before stays: this one may know other credentials.
+    principals.set(request, found ?? principalOf(request))
   }
 }
 
