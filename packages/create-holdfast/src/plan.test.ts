@@ -36,6 +36,7 @@ const paths = [
   'src/modules/accounts/accounts.module.ts',
   'src/modules/accounts/accounts.repository.test.ts',
   'src/modules/accounts/accounts.repository.ts',
+  'src/modules/accounts/accounts.routes.test.ts',
   'src/modules/accounts/accounts.routes.ts',
   'src/modules/accounts/accounts.schema.ts',
   'src/modules/accounts/accounts.service.test.ts',
