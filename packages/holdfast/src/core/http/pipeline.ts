@@ -250,6 +250,8 @@ function toWire(call: ActiveCall, reply: Written, settings: PipelineSettings): W
   if (reply.headers !== undefined && setsCookie(reply.headers)) keepFromCaches(headers)
   const bytes = body === undefined ? 0 : Buffer.byteLength(body)
   if (body !== undefined) headers.push('content-type', reply.type, 'content-length', String(bytes))
+  // RFC 9110, section 8.6: a 204 has no length; without one anything else would be sent in chunks.
+  else if (reply.status !== 204) headers.push('content-length', '0')
   pushCallHeaders(headers, call)
   call.settleLimits(reply.status)
   logRequest(settings.logger, call, reply.status, bytes)
