@@ -56,7 +56,10 @@ const table: readonly Route[] = [
     noContent(),
   ),
   get('/none', { access: 'public', reply: { 204: empty } }, () => noContent()),
-  get('/bodyless', { access: 'public', reply: { 200: empty } }, () => ({ status: 200, data: undefined })),
+  get('/bodyless', { access: 'public', reply: { 200: empty } }, () => ({
+    status: 200 as const,
+    data: undefined,
+  })),
   get('/undeclared', { access: 'public', reply: { 200: Thing } }, () => noContent() as never),
   get('/misfit', { access: 'public', reply: { 200: Thing } }, () => ok({ id: 'secret-value' }) as never),
   get('/nothing', { access: 'public', reply: { 200: Thing } }, () => undefined as never),
@@ -195,6 +198,12 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
 
   test('when a route drops unknown keys, they are gone', async () => {
     expect(await (await call('/dropping?a=1&b=2')).json()).toEqual({ data: { a: '1' } })
+  })
+
+  test('when a reply has no body, its length says so, and a 204 has none', async () => {
+    const { headers } = await call('/bodyless')
+    expect([headers.get('content-length'), headers.get('transfer-encoding')]).toEqual(['0', null])
+    expect((await call('/none')).headers.get('content-length')).toBeNull()
   })
 
   test('when something was created, Location is encoded and headers are as the handler set them', async () => {
@@ -368,12 +377,6 @@ describe.each(Object.keys(edges))('given a service on %s', (edge) => {
 })
 
 describe('given a route', () => {
-  test('when a reply has no body, its length says so, and a 204 has none', async () => {
-    const { headers } = await call('/bodyless')
-    expect([headers.get('content-length'), headers.get('transfer-encoding')]).toEqual(['0', null])
-    expect((await call('/none')).headers.get('content-length')).toBeNull()
-  })
-
   test('when it is explained, its chain is data in the order it runs', () => {
     const stages = http.explain('POST', '/guarded')?.stages.map(({ stage }) => stage)
     expect(stages).toEqual([
