@@ -263,6 +263,15 @@ describe.each(Object.entries(edges))('given header policies and origins on %s', 
   })
 })
 
+describe.each(Object.entries(edges))('given clients that reach %s directly', (_name, start) => {
+  test('when one claims that it came over TLS, it is not believed', async () => {
+    const direct = await start(createHttp(table, { headers: { default: strict, page }, authenticate: () => undefined }))
+    const response = await fetch(`${direct.url}/open`, { headers: { 'x-forwarded-proto': 'https' } })
+    expect(response.headers.get('strict-transport-security')).toBeNull()
+    await direct.stop()
+  })
+})
+
 describe('given policies that do not fit', () => {
   const route = get('/x', { access: 'public', headers: 'paeg', reply: { 204: empty } }, () => noContent())
 
