@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -74,13 +75,18 @@ describe('given an embedded Redis', () => {
   })
 
   test('when it is stopped, frozen as it may be, nothing is left', async () => {
-    const before = foldersIn('/tmp')
+    // Other tests start servers in the common one meanwhile.
+    const place = mkdtempSync(join(tmpdir(), 'embedded-redis-test-'))
+    cleanUps.push(() => rmSync(place, { recursive: true }))
+    vi.stubEnv('TMPDIR', place)
+    cleanUps.push(() => vi.unstubAllEnvs())
     const server = await start()
+    expect(foldersIn(place)).toHaveLength(1)
     process.kill(server.pid, 'SIGSTOP')
     await Promise.all([server.stop(), server.stop()])
 
     expect(isRunning(server.pid)).toBe(false)
-    expect(foldersIn('/tmp').filter((name) => !before.includes(name))).toEqual([])
+    expect(foldersIn(place)).toEqual([])
   })
 
   test('when it is killed, it can come back where it was', async () => {
@@ -139,10 +145,10 @@ describe('given an embedded Redis', () => {
   })
 
   test.each([
-    [{ port: 0 }, 'received 0'],
-    [{ port: 1.5 }, 'received 1.5'],
-    [{ startTimeoutMs: Number.NaN }, 'received NaN'],
-    [{ password: 'a b\nuser' }, 'password is 1 to 200 characters'],
+    [{ port: 0 }, 'port is 0; it must be'],
+    [{ port: 1.5 }, 'port is 1.5; it must be'],
+    [{ startTimeoutMs: Number.NaN }, 'startTimeoutMs is NaN; it must be'],
+    [{ password: 'a b\nuser' }, 'password must be 1 to 200 characters'],
   ])('when an option is %o, it is refused', async (options, message) => {
     await expect(startEmbeddedRedis(options)).rejects.toThrow(message)
   })
