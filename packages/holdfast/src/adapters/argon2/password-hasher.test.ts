@@ -180,13 +180,13 @@ describe('given a hasher with one place and two to wait', () => {
 
 describe('given options out of bounds', () => {
   test.each([
-    [{ memoryKiB: 7 }, 'memoryKiB is a whole number from 8 to 1048576; received 7'],
-    [{ memoryKiB: 16, parallelism: 4 }, 'memoryKiB is a whole number from 32 to 1048576; received 16'],
-    [{ iterations: 0 }, 'iterations is a whole number from 1 to 64; received 0'],
-    [{ parallelism: 17 }, 'parallelism is a whole number from 1 to 16; received 17'],
-    [{ maxConcurrent: 0 }, 'maxConcurrent is a whole number from 1 to 128; received 0'],
-    [{ maxQueued: Number.NaN }, 'maxQueued is a whole number from 0 to 10000; received NaN'],
-    [{ maxQueued: Number.POSITIVE_INFINITY }, 'maxQueued is a whole number from 0 to 10000; received Infinity'],
+    [{ memoryKiB: 7 }, 'memoryKiB is 7; it must be a whole number from 8 to 1048576'],
+    [{ memoryKiB: 16, parallelism: 4 }, 'memoryKiB is 16; it must be a whole number from 32 to 1048576'],
+    [{ iterations: 0 }, 'iterations is 0; it must be a whole number from 1 to 64'],
+    [{ parallelism: 17 }, 'parallelism is 17; it must be a whole number from 1 to 16'],
+    [{ maxConcurrent: 0 }, 'maxConcurrent is 0; it must be a whole number from 1 to 128'],
+    [{ maxQueued: Number.NaN }, 'maxQueued is NaN; it must be a whole number from 0 to 10000'],
+    [{ maxQueued: Number.POSITIVE_INFINITY }, 'maxQueued is Infinity; it must be a whole number from 0 to 10000'],
   ])('when it is %j, the service does not start', (options, message) => {
     expect(() => createPasswordHasher(options)).toThrow(new RangeError(message))
   })

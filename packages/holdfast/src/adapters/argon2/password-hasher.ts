@@ -6,6 +6,7 @@ import type { PasswordHasher } from '../../core/auth/password-hasher.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
 import { ValidationError } from '../../foundation/errors.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import { Permits } from './permits.ts'
 
 export interface PasswordHasherOptions {
@@ -44,8 +45,8 @@ export interface PasswordHasherOptions {
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const costs = readCosts(options)
   const permits = new Permits(
-    whole('maxConcurrent', options.maxConcurrent ?? defaultConcurrency(), 1, 128),
-    whole('maxQueued', options.maxQueued ?? 64, 0, 10_000),
+    wholeNumber('maxConcurrent', options.maxConcurrent ?? defaultConcurrency(), 1, 128),
+    wholeNumber('maxQueued', options.maxQueued ?? 64, 0, 10_000),
   )
   const logger = options.logger ?? silentLogger
   const nobody = hashOfNobody(costs)
@@ -72,18 +73,13 @@ interface Costs {
 }
 
 function readCosts(options: PasswordHasherOptions): Costs {
-  const parallelism = whole('parallelism', options.parallelism ?? 1, 1, 16)
+  const parallelism = wholeNumber('parallelism', options.parallelism ?? 1, 1, 16)
   return {
     // RFC 9106 section 3.1 wants 8 KiB for each lane.
-    memoryCost: whole('memoryKiB', options.memoryKiB ?? 19_456, 8 * parallelism, 1_048_576),
-    timeCost: whole('iterations', options.iterations ?? 2, 1, 64),
+    memoryCost: wholeNumber('memoryKiB', options.memoryKiB ?? 19_456, 8 * parallelism, 1_048_576),
+    timeCost: wholeNumber('iterations', options.iterations ?? 2, 1, 64),
     parallelism,
   }
-}
-
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(`${name} is a whole number from ${least} to ${most}; received ${String(value)}`)
 }
 
 function defaultConcurrency(): number {

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { CompactSign } from 'jose'
 import type { AccessClaims, AccessGrant, AccessTokens } from '../../core/auth/access-token.ts'
 import { type Clock, systemClock } from '../../foundation/clock.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { JsonObject } from './compact-token.ts'
 import type { KeySet } from './key-set.ts'
-import { assertName, assertSeconds, assertWholeNumber } from './options.ts'
+import { assertName, assertSeconds } from './options.ts'
 import type { OnRefused, RefusalReason } from './refusal.ts'
 import { isNumericDate, readTimes, toMs } from './token-times.ts'
 import { createVerifier, type ReadToken } from './verifier.ts'
@@ -56,11 +57,11 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   const clock = options.clock ?? systemClock
   assertName('issuer', issuer)
   assertName('audience', audience)
-  assertWholeNumber('lifetimeSeconds', lifetimeSeconds, 60, maxLifetimeSeconds)
+  wholeNumber('lifetimeSeconds', lifetimeSeconds, 60, maxLifetimeSeconds)
   assertSeconds('cacheSeconds', cacheSeconds, 0, 3600)
   assertSeconds('clockToleranceSeconds', clockToleranceSeconds, 0, 60)
   const maxCached = options.maxCached ?? 10_000
-  assertWholeNumber('maxCached', maxCached, 1, 10_000_000)
+  wholeNumber('maxCached', maxCached, 1, 10_000_000)
 
   const read = (header: JsonObject, payload: JsonObject): ReadToken<AccessClaims> | RefusalReason => {
     if (header['typ'] !== tokenType) return 'type'

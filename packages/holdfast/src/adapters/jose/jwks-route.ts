@@ -1,7 +1,7 @@
 import { ok, textOf } from '../../core/http/reply.ts'
 import { get, type Route } from '../../core/http/route.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import { jwksText, type KeySet } from './key-set.ts'
-import { assertWholeNumber } from './options.ts'
 
 export interface JwksRouteOptions {
   /** Default `/.well-known/jwks.json`. */
@@ -21,7 +21,7 @@ export interface JwksRouteOptions {
  */
 export function jwksRoute(keys: Pick<KeySet, 'publicJwks'>, options: JwksRouteOptions = {}): Route {
   const { path = '/.well-known/jwks.json', maxAgeSeconds = 600 } = options
-  assertWholeNumber('maxAgeSeconds', maxAgeSeconds, 0, 86_400)
+  wholeNumber('maxAgeSeconds', maxAgeSeconds, 0, 86_400)
   const headers = { 'cache-control': `public, max-age=${maxAgeSeconds}` }
   return get(path, { access: 'public', reply: { 200: textOf('application/jwk-set+json') } }, () =>
     ok(jwksText(keys), headers),

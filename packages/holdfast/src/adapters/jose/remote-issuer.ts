@@ -2,9 +2,10 @@ import { bearerToken, isJwtShaped } from '../../core/auth/bearer.ts'
 import type { Authenticate, Principal } from '../../core/auth/principal.ts'
 import { type Clock, systemClock } from '../../foundation/clock.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { JsonObject } from './compact-token.ts'
 import { type AsymmetricAlgorithm, isAsymmetricAlgorithm } from './jwk.ts'
-import { assertName, assertSeconds, assertWholeNumber } from './options.ts'
+import { assertName, assertSeconds } from './options.ts'
 import type { OnRefused, RefusalReason } from './refusal.ts'
 import { RemoteKeys } from './remote-keys.ts'
 import { readTimes } from './token-times.ts'
@@ -159,13 +160,13 @@ function readOptions(options: RemoteIssuerOptions) {
   if (typ !== false) assertName('typ', typ)
   if (typeof options.toPrincipal !== 'function') throw new TypeError('toPrincipal is missing; it says who a token is')
   assertSeconds('maxLifetimeSeconds', maxLifetimeSeconds, 60, 604_800)
-  assertWholeNumber('maxTokenChars', maxTokenChars, 256, 16_384)
-  assertWholeNumber('timeoutMs', timeoutMs, 100, 30_000)
-  assertWholeNumber('maxJwksBytes', maxJwksBytes, 1024, 1_048_576)
+  wholeNumber('maxTokenChars', maxTokenChars, 256, 16_384)
+  wholeNumber('timeoutMs', timeoutMs, 100, 30_000)
+  wholeNumber('maxJwksBytes', maxJwksBytes, 1024, 1_048_576)
   assertSeconds('keysFreshSeconds', keysFreshSeconds, 10, 86_400)
   assertSeconds('keepKeysSeconds', keepKeysSeconds, keysFreshSeconds, 604_800)
   assertSeconds('cooldownSeconds', cooldownSeconds, 1, 3600)
-  assertWholeNumber('maxCached', maxCached, 1, 10_000_000)
+  wholeNumber('maxCached', maxCached, 1, 10_000_000)
   assertSeconds('cacheSeconds', cacheSeconds, 0, 3600)
   assertSeconds('clockToleranceSeconds', clockToleranceSeconds, 0, 60)
   return {

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { silentLogger } from '../../foundation/logger.ts'
 import type { Logger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 
 /**
  * How a {@link Database} connects and how long it waits. No wait is without a limit, so none can be switched off:
@@ -59,15 +60,20 @@ export function readDatabaseOptions(options: DatabaseOptions): DatabaseSettings 
   const settings: DatabaseSettings = {
     url: options.url,
     applicationName: options.applicationName ?? 'holdfast',
-    maxConnections: whole('maxConnections', options.maxConnections ?? 10, 1, 1000),
-    maxWaiting: whole('maxWaiting', options.maxWaiting ?? 1000, 0, 100_000),
+    maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 10, 1, 1000),
+    maxWaiting: wholeNumber('maxWaiting', options.maxWaiting ?? 1000, 0, 100_000),
     connectionTimeoutMs: milliseconds(options, 'connectionTimeoutMs', 3000),
     statementTimeoutMs,
     lockTimeoutMs: milliseconds(options, 'lockTimeoutMs', Math.min(3000, statementTimeoutMs)),
     idleInTransactionTimeoutMs: milliseconds(options, 'idleInTransactionTimeoutMs', 10_000),
-    queryTimeoutMs: whole('queryTimeoutMs', options.queryTimeoutMs ?? statementTimeoutMs + 1000, 1, hourMs + 1000),
+    queryTimeoutMs: wholeNumber(
+      'queryTimeoutMs',
+      options.queryTimeoutMs ?? statementTimeoutMs + 1000,
+      1,
+      hourMs + 1000,
+    ),
     idleTimeoutMs: milliseconds(options, 'idleTimeoutMs', 30_000),
-    maxLifetimeSeconds: whole('maxLifetimeSeconds', options.maxLifetimeSeconds ?? 1800, 1, 86_400),
+    maxLifetimeSeconds: wholeNumber('maxLifetimeSeconds', options.maxLifetimeSeconds ?? 1800, 1, 86_400),
     checkTimeoutMs: milliseconds(options, 'checkTimeoutMs', 2000),
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
     namedStatements: options.namedStatements ?? true,
@@ -82,12 +88,7 @@ const hourMs = 3_600_000
 type TimeoutName = Extract<keyof DatabaseOptions, `${string}TimeoutMs`>
 
 function milliseconds(options: DatabaseOptions, name: TimeoutName, byDefault: number): number {
-  return whole(name, options[name] ?? byDefault, 1, hourMs)
-}
-
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(`${name} is a whole number from ${least} to ${most}; received ${String(value)}`)
+  return wholeNumber(name, options[name] ?? byDefault, 1, hourMs)
 }
 
 function assertOrder({ lockTimeoutMs, statementTimeoutMs, queryTimeoutMs }: DatabaseSettings): void {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConflictError } from '../../foundation/errors.ts'
+import { shown } from '../../foundation/whole-number.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
 import type { DatabaseOptions } from './database-options.ts'
@@ -336,7 +337,7 @@ describe('given options out of bounds', () => {
     'when %s is %s, it is refused with the value',
     (name, value) => {
       expect(() => createDatabase({ url: server.url, [name]: value })).toThrow(RangeError)
-      expect(() => createDatabase({ url: server.url, [name]: value })).toThrow(`received ${String(value)}`)
+      expect(() => createDatabase({ url: server.url, [name]: value })).toThrow(`${name} is ${shown(value)}; it must be`)
     },
   )
 

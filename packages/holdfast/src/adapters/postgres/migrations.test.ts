@@ -166,7 +166,7 @@ describe('given a folder or database that is not as it should be', () => {
   })
 
   test.each([0, -1, Number.NaN, Infinity])('when a limit is %s, it is refused with the value', async (value) => {
-    await expect(run({ waitTimeoutMs: value })).rejects.toThrow(`received ${value}`)
+    await expect(run({ waitTimeoutMs: value })).rejects.toThrow(`waitTimeoutMs is ${value}; it must be`)
     await expect(run({ lockTimeoutMs: value })).rejects.toThrow(RangeError)
   })
 })

@@ -3,6 +3,7 @@ import type { RunnerOption } from 'node-pg-migrate'
 import pg from 'pg'
 import { silentLogger } from '../../foundation/logger.ts'
 import type { Logger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import { MigrationError } from './migration-error.ts'
 import { readMigrationFiles } from './migration-files.ts'
 import type { MigrationFile } from './migration-files.ts'
@@ -196,7 +197,4 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }
 
-function milliseconds(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= 3_600_000) return value
-  throw new RangeError(`${name} is a whole number from 1 to 3600000; received ${String(value)}`)
-}
+const milliseconds = (name: string, value: number): number => wholeNumber(name, value, 1, 3_600_000)

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { silentLogger } from '../../foundation/logger.ts'
 import type { Logger } from '../../foundation/logger.ts'
+import { shown, wholeNumber } from '../../foundation/whole-number.ts'
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`, with user, password and database as usual. Several: nodes of one cluster. */
@@ -56,9 +57,9 @@ export function readRedisOptions(options: RedisOptions): RedisSettings {
   return {
     nodes: [...nodes],
     isCluster: nodes.length > 1,
-    commandTimeoutMs: whole('commandTimeoutMs', options.commandTimeoutMs ?? 100, 10_000),
-    connectTimeoutMs: whole('connectTimeoutMs', options.connectTimeoutMs ?? 1000, 60_000),
-    maxPending: whole('maxPending', options.maxPending ?? 10_000, 1_000_000),
+    commandTimeoutMs: wholeNumber('commandTimeoutMs', options.commandTimeoutMs ?? 100, 1, 10_000),
+    connectTimeoutMs: wholeNumber('connectTimeoutMs', options.connectTimeoutMs ?? 1000, 1, 60_000),
+    maxPending: wholeNumber('maxPending', options.maxPending ?? 10_000, 1, 1_000_000),
     keyPrefix: prefix(options.keyPrefix ?? ''),
     logger: options.logger ?? silentLogger,
   }
@@ -107,12 +108,7 @@ function assertOneCluster(nodes: readonly Node[]): void {
   if (nodes.some(({ db }) => db !== 0)) throw new TypeError('url: a cluster has no database but 0')
 }
 
-function whole(name: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value
-  throw new RangeError(`${name} is a whole number from 1 to ${max}; received ${value}`)
-}
-
 function prefix(value: string): string {
   if (/^[\w:-]{0,64}$/.test(value)) return value
-  throw new TypeError(`keyPrefix is at most 64 characters of [A-Za-z0-9:_-]; received ${JSON.stringify(value)}`)
+  throw new TypeError(`keyPrefix is ${shown(value)}; it must be at most 64 characters of [A-Za-z0-9:_-]`)
 }

@@ -438,11 +438,11 @@ describe('given a subscription', () => {
 
 describe('given options', () => {
   test.each([
-    [{ commandTimeoutMs: 0 }, 'commandTimeoutMs is a whole number from 1 to 10000; received 0'],
-    [{ connectTimeoutMs: 60_001 }, 'connectTimeoutMs is a whole number from 1 to 60000; received 60001'],
-    [{ maxPending: Number.NaN }, 'maxPending is a whole number from 1 to 1000000; received NaN'],
-    [{ keyPrefix: 'a b' }, 'keyPrefix is at most 64 characters of [A-Za-z0-9:_-]; received "a b"'],
-    [{ keyPrefix: '{tag}' }, 'received "{tag}"'],
+    [{ commandTimeoutMs: 0 }, 'commandTimeoutMs is 0; it must be a whole number from 1 to 10000'],
+    [{ connectTimeoutMs: 60_001 }, 'connectTimeoutMs is 60001; it must be a whole number from 1 to 60000'],
+    [{ maxPending: Number.NaN }, 'maxPending is NaN; it must be a whole number from 1 to 1000000'],
+    [{ keyPrefix: 'a b' }, 'keyPrefix is "a b"; it must be at most 64 characters of [A-Za-z0-9:_-]'],
+    [{ keyPrefix: '{tag}' }, 'keyPrefix is "{tag}"; it must be'],
     [{ url: [] }, 'at least one'],
     [{ url: ['redis://a/1', 'redis://b/1'] }, 'a cluster has no database but 0'],
     [{ url: ['redis://:x@a', 'redis://:y@b'] }, 'share user, password and protocol'],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { systemClock, type Timer } from '../../foundation/clock.ts'
 import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { AccessClaims } from './access-token.ts'
 import { bearerToken, isJwtShaped } from './bearer.ts'
 import type { Principal } from './principal.ts'
@@ -276,13 +277,13 @@ const yearSeconds = 365 * 86_400
 function readLimits(options: SessionsOptions): Limits {
   const { lifetimeSeconds = 90 * 86_400, replaySeconds = 20, syncMs = 5000, maxStalenessSeconds = 60 } = options
   const { idleSeconds = Math.min(14 * 86_400, lifetimeSeconds), maxPerPrincipal = 100 } = options
-  whole('lifetimeSeconds', lifetimeSeconds, 60, yearSeconds)
-  whole('idleSeconds', idleSeconds, 60, lifetimeSeconds)
-  whole('replaySeconds', replaySeconds, 0, 300)
-  whole('maxPerPrincipal', maxPerPrincipal, 1, maxListed)
-  whole('syncMs', syncMs, 50, 60_000)
-  whole('maxStalenessSeconds', maxStalenessSeconds, Math.ceil((2 * syncMs) / 1000), 3600)
-  whole('tokens.lifetimeSeconds', options.tokens.lifetimeSeconds, 1, (maxRevocationMs - toleranceMs) / 1000)
+  wholeNumber('lifetimeSeconds', lifetimeSeconds, 60, yearSeconds)
+  wholeNumber('idleSeconds', idleSeconds, 60, lifetimeSeconds)
+  wholeNumber('replaySeconds', replaySeconds, 0, 300)
+  wholeNumber('maxPerPrincipal', maxPerPrincipal, 1, maxListed)
+  wholeNumber('syncMs', syncMs, 50, 60_000)
+  wholeNumber('maxStalenessSeconds', maxStalenessSeconds, Math.ceil((2 * syncMs) / 1000), 3600)
+  wholeNumber('tokens.lifetimeSeconds', options.tokens.lifetimeSeconds, 1, (maxRevocationMs - toleranceMs) / 1000)
   return {
     idleMs: idleSeconds * 1000,
     lifetimeMs: lifetimeSeconds * 1000,
@@ -291,11 +292,6 @@ function readLimits(options: SessionsOptions): Limits {
     syncMs,
     maxStalenessMs: maxStalenessSeconds * 1000,
   }
-}
-
-function whole(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return
-  throw new RangeError(`${name} is a whole number from ${least} to ${most}; received ${String(value)}`)
 }
 
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/

@@ -1,4 +1,5 @@
 import type { Logger } from '../../foundation/logger.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import { type Cidr, formatIp, type Ip, isInside, parseCidr, parseIp, toNetworkKey } from './ip.ts'
 
 /**
@@ -48,9 +49,7 @@ const maxRememberedPeers = 1024
  */
 export function createClientResolver(options: ClientAddressOptions = {}): ResolveClient {
   const { topology = 'direct', ipv6PrefixBits = 64, logger } = options
-  if (!Number.isInteger(ipv6PrefixBits) || ipv6PrefixBits < 32 || ipv6PrefixBits > 128) {
-    throw new RangeError(`ipv6PrefixBits is ${ipv6PrefixBits}; it must be a whole number from 32 to 128`)
-  }
+  wholeNumber('ipv6PrefixBits', ipv6PrefixBits, 32, 128)
   const find = compileTopology(topology)
   const detector = logger && createTopologyDetector(logger)
   const toClient = (ip: Ip, isFromTrustedPeer: boolean): ClientAddress => ({
@@ -99,9 +98,7 @@ function compileTopology(topology: Topology): FindClient {
 }
 
 function byHops(hops: number): FindClient {
-  if (!Number.isInteger(hops) || hops < 1 || hops > maxForwardedEntries) {
-    throw new RangeError(`hops is ${hops}; it must be a whole number from 1 to ${maxForwardedEntries}`)
-  }
+  wholeNumber('hops', hops, 1, maxForwardedEntries)
   return (peer, headers) => {
     // A request with fewer entries than we have proxies did not come through them.
     const entry = forwardedEntries(headers).at(-hops)

@@ -1,3 +1,4 @@
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { FlatHeaders } from './header-block.ts'
 
 /** Which pages of other origins may read replies. Without it, none. */
@@ -47,9 +48,7 @@ export function compileCors(options: CorsOptions): Cors {
   if (credentials && origins === '*') {
     throw new TypeError('cors: `*` with credentials would let every page act as its visitor; list the origins')
   }
-  if (!Number.isInteger(maxAgeSeconds) || maxAgeSeconds < 0 || maxAgeSeconds > 86_400) {
-    throw new RangeError(`cors: maxAgeSeconds is ${maxAgeSeconds}; it must be a whole number from 0 to 86 400`)
-  }
+  wholeNumber('cors: maxAgeSeconds', maxAgeSeconds, 0, 86_400)
   const isAllowed = origins === '*' ? () => true : compileOrigins(origins)
   const allowed = headerList('allowedHeaders', options.allowedHeaders ?? defaultAllowed)
   const exposed = headerList('exposedHeaders', [...alwaysExposed, ...(options.exposedHeaders ?? [])])

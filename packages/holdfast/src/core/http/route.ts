@@ -1,5 +1,6 @@
 import type { Logger } from '../../foundation/logger.ts'
 import type { OutputOf, Schema } from '../../foundation/schema.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 import { type Access, isAccess } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { RequestContext } from '../context/request-context.ts'
@@ -165,6 +166,5 @@ function assertPath(name: string, path: string): void {
 
 /** @throws {RangeError} when a number is given and is not a whole one from 1 to `most` */
 export function assertBound(owner: string, option: string, value: number | undefined, most: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) return
-  throw new RangeError(`${owner}: ${option} is ${value}; it must be a whole number from 1 to ${most}`)
+  if (value !== undefined) wholeNumber(`${owner}: ${option}`, value, 1, most)
 }

@@ -6,7 +6,7 @@ import { createMemoryLimitStore } from './memory-limit-store.ts'
 import { type PreparedPolicy, preparePolicy } from './policies.ts'
 import { Room } from './room.ts'
 import { SharedStore } from './shared-store.ts'
-import { shown, wholeNumber } from './whole-number.ts'
+import { shown, wholeNumber } from '../../foundation/whole-number.ts'
 
 /**
  * Limits how often something may be done, over all processes that share a store and whatever happens to it: when the

@@ -2,7 +2,7 @@ import type { Clock } from '../../foundation/clock.ts'
 import { systemClock } from '../../foundation/clock.ts'
 import { callsGranted, callsLeft, fullAfterReturn, fullAfterTake, fullAt } from './gcra.ts'
 import type { LimitCounter, LimitStore, Taken } from './limit-store.ts'
-import { wholeNumber } from './whole-number.ts'
+import { wholeNumber } from '../../foundation/whole-number.ts'
 
 export interface MemoryLimitStoreOptions {
   /** Counters that are kept, 1000–10 000 000; a full counter needs no place. Default 100 000, some 15 MB. */

@@ -1,6 +1,6 @@
 import type { LimitCounter } from './limit-store.ts'
 import type { LimitPolicy, LimitSubject } from './limiter.ts'
-import { shown, wholeNumber } from './whole-number.ts'
+import { shown, wholeNumber } from '../../foundation/whole-number.ts'
 
 /** A {@link LimitPolicy} with every default in place and every bound checked. */
 export interface PreparedPolicy extends LimitCounter {

@@ -359,7 +359,9 @@ describe('given different users and places', { timeout: bounded }, () => {
   test.each([0, -1, Number.NaN, Infinity])(
     'when the start may take %s ms, it is refused with the value',
     async (value) => {
-      await expect(startEmbeddedPostgres({ startTimeoutMs: value })).rejects.toThrow(`received ${value}`)
+      await expect(startEmbeddedPostgres({ startTimeoutMs: value })).rejects.toThrow(
+        `startTimeoutMs is ${value}; it must be`,
+      )
     },
   )
 

@@ -54,7 +54,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {
   const { keep, flags = [], startTimeoutMs = 60_000 } = options
   refuseProduction()
   if (!(startTimeoutMs > 0 && startTimeoutMs <= 3_600_000)) {
-    throw new RangeError(`startTimeoutMs is a number from 1 to 3600000; received ${startTimeoutMs}`)
+    throw new RangeError(`startTimeoutMs is ${startTimeoutMs}; it must be a number from 1 to 3600000`)
   }
   const binaries = findBinaries()
   const account = serverAccount()

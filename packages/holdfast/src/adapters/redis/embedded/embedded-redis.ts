@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../../core/lifecycle/free-port.ts'
 import { startGuarded } from '../../../core/lifecycle/guarded-process.ts'
 import type { Guarded } from '../../../core/lifecycle/guarded-process.ts'
+import { wholeNumber } from '../../../foundation/whole-number.ts'
 import { ping } from './ping.ts'
 
 export interface EmbeddedRedisOptions {
@@ -68,13 +69,12 @@ interface Checked {
 }
 
 function assertOptions({ port, password, startTimeoutMs }: Checked): void {
-  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
-    throw new RangeError(`port is a whole number from 1 to 65535; received ${port}`)
-  }
+  if (port !== undefined) wholeNumber('port', port, 1, 65_535)
   // It goes into a line of the server's configuration.
-  if (!/^[\w-]{1,200}$/.test(password)) throw new TypeError('password is 1 to 200 characters of [A-Za-z0-9_-]')
+  if (!/^[\w-]{1,200}$/.test(password))
+    throw new TypeError('password must be 1 to 200 characters of [A-Za-z0-9_-]; the one received is not shown')
   if (!(startTimeoutMs >= 1 && startTimeoutMs <= 600_000)) {
-    throw new RangeError(`startTimeoutMs is a number from 1 to 600000; received ${startTimeoutMs}`)
+    throw new RangeError(`startTimeoutMs is ${startTimeoutMs}; it must be a number from 1 to 600000`)
   }
 }
 
