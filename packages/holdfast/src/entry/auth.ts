@@ -18,15 +18,9 @@ export {
   type RemoteIssuerOptions,
 } from '../adapters/jose/remote-issuer.ts'
 export type { AccessClaims, AccessGrant, AccessTokens, IssuedToken } from '../core/auth/access-token.ts'
-export {
-  type ApiKeyInfo,
-  type ApiKeys,
-  type ApiKeysOptions,
-  createApiKeys,
-  type IssueApiKey,
-  type IssuedApiKey,
-} from '../core/auth/api-key-service.ts'
-export type { ApiKeyRecord, ApiKeyStore } from '../core/auth/api-keys.ts'
+export type { ApiKeyRecord, ApiKeyStore } from '../core/auth/api-key-store.ts'
+export type { ApiKeyInfo, ApiKeys, ApiKeysOptions, IssueApiKey, IssuedApiKey } from '../core/auth/api-keys.ts'
+export { createApiKeys } from '../core/auth/create-api-keys.ts'
 export { bearer, bearerToken, firstOf, isJwtShaped } from '../core/auth/bearer.ts'
 export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
 export type { OnSecurityEvent, SecurityEvent } from '../core/auth/security-event.ts'

@@ -1,4 +1,4 @@
-import type { ApiKeyRecord, ApiKeyStore } from '../../core/auth/api-keys.ts'
+import type { ApiKeyRecord, ApiKeyStore } from '../../core/auth/api-key-store.ts'
 import type { Database } from './database.ts'
 import { sql } from './sql.ts'
 

@@ -1,4 +1,5 @@
 import {
+  isSessionId,
   maxListed,
   maxRevocationMs,
   rememberedTokens,
@@ -70,7 +71,7 @@ class PostgresSessionStore implements SessionStore {
   }
 
   async find({ sessionId, familyHash }: SessionKey): Promise<FoundSession | undefined> {
-    if (!isUuid(sessionId)) return undefined
+    if (!isSessionId(sessionId)) return undefined
     const query = sql`
       with clock as (select statement_timestamp() + ${this.#shiftMs} * interval '1 ms' as now)
       select id, principal_id, label, created_at, last_used_at, expires_at, now
@@ -87,7 +88,7 @@ class PostgresSessionStore implements SessionStore {
   // would be seen as it was before the wait.
   async rotate(request: RotateRequest): Promise<Rotation> {
     const { sessionId, familyHash, tokenHash, successorHash, sealedSuccessor, replayMs, idleMs } = request
-    if (!isUuid(sessionId)) return { outcome: 'unknown' }
+    if (!isSessionId(sessionId)) return { outcome: 'unknown' }
     const usedHash = toHex(tokenHash)
     const query = sql`
       with clock as (select statement_timestamp() + ${this.#shiftMs} * interval '1 ms' as now),
@@ -144,8 +145,8 @@ class PostgresSessionStore implements SessionStore {
     principalId: string,
     { only, except }: { readonly only?: string; readonly except?: string },
   ): Promise<readonly string[]> {
-    if (only !== undefined && !isUuid(only)) return []
-    const spared = except !== undefined && isUuid(except) ? except : null
+    if (only !== undefined && !isSessionId(only)) return []
+    const spared = except !== undefined && isSessionId(except) ? except : null
     const query = sql`
       with clock as (select statement_timestamp() + ${this.#shiftMs} * interval '1 ms' as now),
       live as (
@@ -327,9 +328,5 @@ function readMessage(message: string): Revocation | undefined {
     return undefined
   }
 }
-
-const uuidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
-
-const isUuid = (text: string): boolean => uuidPattern.test(text)
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { systemClock, type Timer } from '../../foundation/clock.ts'
 import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
-import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { AccessClaims } from './access-token.ts'
-import { bearerToken, isJwtShaped } from './bearer.ts'
+import { bearer } from './bearer.ts'
 import type { Principal } from './principal.ts'
 import {
   hashFamily,
@@ -15,9 +14,10 @@ import {
   sealSuccessor,
   type RefreshToken,
 } from './refresh-token.ts'
-import { Revocations, toleranceMs } from './revocations.ts'
-import type { SecurityEvent } from './security-event.ts'
-import { maxListed, maxRevocationMs, type SessionRecord } from './session-store.ts'
+import { Revocations } from './revocations.ts'
+import { type SecurityEvent, tellOfEvent } from './security-event.ts'
+import { readSessionLimits, type SessionLimits } from './session-limits.ts'
+import { isSessionId, type SessionRecord } from './session-store.ts'
 import type { Sessions, SessionsOptions, SignedIn } from './sessions.ts'
 
 /**
@@ -34,13 +34,13 @@ type Rights = NonNullable<Awaited<ReturnType<SessionsOptions['findRights']>>>
 
 class StoredSessions implements Sessions {
   readonly #options: SessionsOptions
-  readonly #limits: Limits
+  readonly #limits: SessionLimits
   readonly #revocations: Revocations
   #purging: Timer | undefined
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#limits = readLimits(options)
+    this.#limits = readSessionLimits(options)
     this.#revocations = new Revocations({
       store: options.store,
       tokenLifetimeMs: options.tokens.lifetimeSeconds * 1000,
@@ -87,7 +87,7 @@ class StoredSessions implements Sessions {
   async end(principalId: string, sessionId: string): Promise<boolean> {
     assertPrincipalId(principalId)
     // Such an id often comes from a path, and names nothing then.
-    if (!uuid.test(sessionId)) return false
+    if (!isSessionId(sessionId)) return false
     return await this.#end({ id: sessionId, principalId }, 'asked')
   }
 
@@ -103,7 +103,7 @@ class StoredSessions implements Sessions {
 
   async endAll(principalId: string, { except }: { readonly except?: string | undefined } = {}): Promise<number> {
     assertPrincipalId(principalId)
-    const isOther = except === undefined || !uuid.test(except)
+    const isOther = except === undefined || !isSessionId(except)
     const ended = await this.#options.store.end(principalId, isOther ? {} : { except })
     this.#revoke(ended)
     if (ended.length > 0) this.#tell({ type: 'session.all_ended', principalId, detail: { count: ended.length } })
@@ -117,14 +117,7 @@ class StoredSessions implements Sessions {
     this.#tell({ type: 'session.rights_outdated', principalId })
   }
 
-  readonly authenticate: Sessions['authenticate'] = (credentials) => {
-    const token = bearerToken(credentials)
-    if (token === undefined || !isJwtShaped(token)) return undefined
-    const claims = this.#options.tokens.verify(token)
-    return claims instanceof Promise
-      ? claims.then((verified) => this.#toPrincipal(verified))
-      : this.#toPrincipal(claims)
-  }
+  readonly authenticate: Sessions['authenticate'] = bearer({ verify: (token) => this.#verify(token) })
 
   now(): number {
     return this.#revocations.now()
@@ -242,59 +235,23 @@ class StoredSessions implements Sessions {
     }
   }
 
-  #toPrincipal(claims: AccessClaims): Principal {
+  #verify(token: string): AccessClaims | Promise<AccessClaims> {
+    const claims = this.#options.tokens.verify(token)
+    return claims instanceof Promise ? claims.then((verified) => this.#stillGood(verified)) : this.#stillGood(claims)
+  }
+
+  #stillGood(claims: AccessClaims): AccessClaims {
     this.#revocations.assertGood(claims)
-    const { principalId, roles, permissions, sessionId } = claims
-    return { id: principalId, roles, permissions, sessionId }
+    return claims
   }
 
   #tell(event: SecurityEvent): void {
     const { onEvent, logger = silentLogger } = this.#options
-    const onFailure = (error: unknown): void =>
-      logger.error({ err: error, event: event.type }, 'A listener to security events failed')
-    try {
-      // A listener may well be an async function, whatever its type says.
-      const told: unknown = onEvent?.(event)
-      if (told instanceof Promise) told.catch(onFailure)
-    } catch (error) {
-      onFailure(error)
-    }
+    tellOfEvent(onEvent, event, logger)
   }
-}
-
-interface Limits {
-  readonly idleMs: number
-  readonly lifetimeMs: number
-  readonly replayMs: number
-  readonly maxPerPrincipal: number
-  readonly syncMs: number
-  readonly maxStalenessMs: number
 }
 
 const purgeMs = 3_600_000
-const yearSeconds = 365 * 86_400
-
-function readLimits(options: SessionsOptions): Limits {
-  const { lifetimeSeconds = 90 * 86_400, replaySeconds = 20, syncMs = 5000, maxStalenessSeconds = 60 } = options
-  const { idleSeconds = Math.min(14 * 86_400, lifetimeSeconds), maxPerPrincipal = 100 } = options
-  wholeNumber('lifetimeSeconds', lifetimeSeconds, 60, yearSeconds)
-  wholeNumber('idleSeconds', idleSeconds, 60, lifetimeSeconds)
-  wholeNumber('replaySeconds', replaySeconds, 0, 300)
-  wholeNumber('maxPerPrincipal', maxPerPrincipal, 1, maxListed)
-  wholeNumber('syncMs', syncMs, 50, 60_000)
-  wholeNumber('maxStalenessSeconds', maxStalenessSeconds, Math.ceil((2 * syncMs) / 1000), 3600)
-  wholeNumber('tokens.lifetimeSeconds', options.tokens.lifetimeSeconds, 1, (maxRevocationMs - toleranceMs) / 1000)
-  return {
-    idleMs: idleSeconds * 1000,
-    lifetimeMs: lifetimeSeconds * 1000,
-    replayMs: replaySeconds * 1000,
-    maxPerPrincipal,
-    syncMs,
-    maxStalenessMs: maxStalenessSeconds * 1000,
-  }
-}
-
-const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 const controls = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 const maxLabelLength = 200
 const maxIdLength = 255

@@ -53,7 +53,7 @@ function toPair(part: string): readonly [string, string | undefined] {
  * Of spaces and tabs only (RFC 6265 §5.2). `trim` takes no-break spaces too, and a name that begins with one does not
  * begin with `__Host-`: browsers let a sibling host set it.
  */
-function trimBlanks(text: string): string {
+export function trimBlanks(text: string): string {
   let from = 0
   let to = text.length
   while (from < to && isBlank(text[from])) from += 1

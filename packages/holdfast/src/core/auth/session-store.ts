@@ -98,6 +98,9 @@ export const maxListed = 1000
 /** Of the tokens that a session used within the replay window, a store remembers at least so many. */
 export const rememberedTokens = 32
 
+/** Whether a text may be the id of a session: a UUID in lower case. Ids come from paths and tokens, and may be anything. */
+export const isSessionId = (text: string): boolean => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(text)
+
 /**
  * Where sessions live. All times are the store's own, so that processes whose clocks differ agree. Fill it with
  * `createPostgresSessionStore` (`holdfast/postgres`) or `createRedisSessionStore` (`holdfast/redis`); prove an own one

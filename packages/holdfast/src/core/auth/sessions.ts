@@ -112,8 +112,8 @@ export interface Sessions {
    */
   now(): number
   /**
-   * Reads what was revoked and keeps up from then on; some time each hour it has the store forget what is over. Memory: some 150 bytes for each session that was ended within the
-   * life of an access token, then it is forgotten.
+   * Reads what was revoked and keeps up from then on; about once an hour it has the store forget what is over. Memory:
+   * some 150 bytes for each session that was ended within the life of an access token.
    *
    * @throws when the store can't be reached
    */

@@ -1,4 +1,5 @@
 import { ForbiddenError, withoutStack } from '../../foundation/errors.ts'
+import { trimBlanks } from '../auth/refresh-cookie.ts'
 import type { ActiveCall } from './active-call.ts'
 import type { Cors } from './cors.ts'
 
@@ -21,16 +22,6 @@ export function parseCookies(header: string | undefined): Record<string, string>
   return { ...cookies }
 }
 
-// Only what stands between cookies: `trim` would also take characters of a name, and make one that browsers let any
-// subdomain set into one that begins with `__Host-`.
-function trimBlanks(text: string): string {
-  let from = 0
-  let to = text.length
-  while (from < to && isBlank(text[from])) from += 1
-  while (to > from && isBlank(text[to - 1])) to -= 1
-  return text.slice(from, to)
-}
-const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
 const unquote = (value: string): string => (/^"[^"]*"$/.test(value) ? value.slice(1, -1) : value)
 
 /** Whether cookies of this call may count as the visitor's own will. */

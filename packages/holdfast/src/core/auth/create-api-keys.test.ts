@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { ServiceUnavailableError, UnauthorizedError } from '../../foundation/errors.ts'
 import { createManualClock } from '../../testing/manual-clock.ts'
 import { createRecordingLogger } from '../../testing/recording-logger.ts'
-import { type ApiKeysOptions, createApiKeys } from './api-key-service.ts'
-import type { ApiKeyRecord, ApiKeyStore } from './api-keys.ts'
+import type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
+import type { ApiKeysOptions } from './api-keys.ts'
 import { firstOf } from './bearer.ts'
+import { createApiKeys } from './create-api-keys.ts'
 import type { Credentials } from './principal.ts'
 import type { SecurityEvent } from './security-event.ts'
 
@@ -151,6 +152,15 @@ describe('given a key that is revoked', () => {
     expect(await keys.revokeAll('robot')).toBe(2)
     expect([await judge(a.key), await judge(b.key)]).toEqual(['auth.key_invalid', 'auth.key_invalid'])
     expect(await judge(other.key)).not.toContain('invalid')
+  })
+
+  test('when its owner has more than a list shows, all end', async () => {
+    const { store, records } = createStore()
+    const some = { ...store, list: async (id: string) => (await store.list(id)).slice(0, 2) }
+    const keys = createApiKeys({ store: some })
+    for (let issued = 0; issued < 5; issued += 1) await keys.issue(request)
+    expect(await keys.revokeAll('robot')).toBe(5)
+    expect(records.size).toBe(0)
   })
 
   test('when it was remembered here, it is refused at once', async () => {
@@ -357,7 +367,7 @@ describe('given what no key can be made of', () => {
     ['prefix', { prefix: 'a.*' }],
     ['cacheSeconds', { cacheSeconds: -1 }],
     ['cacheSeconds', { cacheSeconds: Number.NaN }],
-    ['maxEntries', { maxCached: 0 }],
+    ['maxCached', { maxCached: 0 }],
   ])('when the option %s is wrong, it is named at creation', (name, wrong) => {
     expect(() => createApiKeys({ store: createStore().store, ...wrong })).toThrow(new RegExp(`^${name} is `))
   })
