@@ -1,6 +1,6 @@
 import type { LimitGate } from '../rate-limit/limiter.ts'
 import { routeLimits } from './limits.ts'
-import type { PipelineSettings } from './pipeline.ts'
+import type { PipelineSettings } from './pipeline-settings.ts'
 import type { Route } from './route.ts'
 
 export interface StageExplanation {
@@ -26,7 +26,10 @@ export function explainRoute({ method, path, spec }: Route, settings: PipelineSe
     method,
     path,
     stages: [
-      stage('framing', 'refuses duplicate Host, Content-Type, Authorization and framing beyond chunked'),
+      stage(
+        'framing',
+        'refuses duplicate Host, Content-Type, Authorization, framing beyond chunked, 1000 headers and more',
+      ),
       stage('client address', 'from the declared topology'),
       stage('request id', 'taken over from trusted peers, else new'),
       stage('deadline', `${spec.timeoutMs ?? settings.timeoutMs} ms, then 504`),

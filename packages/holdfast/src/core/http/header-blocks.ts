@@ -36,15 +36,15 @@ export class HeaderBook {
   }
 
   /**
-   * @param isPrincipalData - whether replies are made for somebody in particular and so may be stored by nobody
+   * @param isForOneVisitor - whether replies are made for somebody in particular and so may be stored by nobody
    * @throws {TypeError} for a name that no policy has
    */
-  blocks(name: string, isPrincipalData: boolean): HeaderBlocks {
+  blocks(name: string, isForOneVisitor: boolean): HeaderBlocks {
     const policy = this.#policies.get(name)
     if (policy === undefined) {
       throw new TypeError(`there is no header policy \`${name}\`; there is ${[...this.#policies.keys()].join(', ')}`)
     }
-    const plain = withFloor(policy.headers, isPrincipalData)
+    const plain = withFloor(policy.headers, isForOneVisitor)
     const secure = [...plain, ...policy.secureHeaders]
     return this.#cors === undefined ? new ClosedBlocks(plain, secure) : new OriginBlocks(plain, secure, this.#cors)
   }
@@ -65,11 +65,11 @@ function assertBlock(headers: FlatHeaders): void {
   }
 }
 
-/** What no policy takes away: nothing is guessed to be a script, and what is one principal's is stored nowhere. */
-function withFloor(headers: FlatHeaders, isPrincipalData: boolean): string[] {
+/** What no policy takes away: nothing is guessed to be a script, and what is made for one visitor is stored nowhere. */
+function withFloor(headers: FlatHeaders, isForOneVisitor: boolean): string[] {
   const block = [...headers]
   if (!headers.filter(isName).includes('x-content-type-options')) block.push('x-content-type-options', 'nosniff')
-  if (isPrincipalData) keepFromCaches(block)
+  if (isForOneVisitor) keepFromCaches(block)
   return block
 }
 

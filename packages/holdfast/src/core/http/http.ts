@@ -13,23 +13,18 @@ import { compileCookieTrust } from './cookies.ts'
 import { compileCors, type Cors, type CorsOptions } from './cors.ts'
 import { HeaderBook, type HeaderPolicies } from './header-blocks.ts'
 import { routeLimits, passGate, type RouteLimits } from './limits.ts'
-import {
-  compileRoute,
-  lastResort,
-  methodNotAllowed,
-  type PipelineSettings,
-  pushCallHeaders,
-  refuse,
-  type RunRoute,
-} from './pipeline.ts'
+import { compileRoute, type RunRoute } from './pipeline.ts'
+import type { PipelineSettings } from './pipeline-settings.ts'
 import { type HealthPort, type ProbeRoute, probeRoutes } from './probes.ts'
 import type { RawCall, WireReply } from './raw-call.ts'
+import { lastResort, refuse } from './refuse.ts'
 import type { ReplyFormat } from './reply-writer.ts'
 import { logRequest } from './request-log.ts'
 import { assertBound, assertRoute, type Method, type Route } from './route.ts'
 import { type Match, Router } from './router.ts'
 import { toSafeLogger } from './safe-logger.ts'
 import { decodeSegments, splitTarget } from './target.ts'
+import { pushCallHeaders } from './wire-reply.ts'
 
 export interface HttpOptions {
   /** Where the request line and defects go. Default: nowhere. */
@@ -211,8 +206,8 @@ class CompiledHttp implements Http {
     }
     const passed = this.#limits.address && passGate(call, this.#limits.address, call.client.key)
     return passed instanceof Promise
-      ? passed.then(() => this.#answerBeside(call)).catch((thrown: unknown) => refuse(call, thrown, this.#settings))
-      : this.#answerBeside(call)
+      ? passed.then(() => this.#sayWhatIsHere(call)).catch((thrown: unknown) => refuse(call, thrown, this.#settings))
+      : this.#sayWhatIsHere(call)
   }
 
   /** The answer to a browser that asks before it sends. Nothing is counted and nothing else is looked at. */
@@ -233,7 +228,7 @@ class CompiledHttp implements Http {
   }
 
   /** @throws {AppError} for what has no route */
-  #answerBeside(call: ActiveCall): WireReply {
+  #sayWhatIsHere(call: ActiveCall): WireReply {
     const { method, target } = call.raw
     if (target === '*' && method === 'OPTIONS') return this.#noContent(call, everyMethod)
     const match = this.#match(splitTarget(target).path)
@@ -266,8 +261,8 @@ class CompiledHttp implements Http {
   }
 }
 
-/** HEAD is GET whose body stays at home. */
 const everyMethod = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+/** HEAD is GET whose body stays at home. */
 const methodOf = (method: string): string => (method === 'HEAD' ? 'GET' : method)
 
 function toSettings(
@@ -306,3 +301,12 @@ const targetTooLong = (most: number): AppError =>
   )
 const nothingHere = (): NotFoundError =>
   withoutStack(() => new NotFoundError('request.not_found', 'There is nothing at this path.'))
+const methodNotAllowed = (): AppError =>
+  withoutStack(
+    () =>
+      new AppError(
+        'method-not-allowed',
+        'request.method_not_allowed',
+        'This path has other methods; `Allow` lists them.',
+      ),
+  )
