@@ -16,6 +16,7 @@ import {
 import type { Logger } from '../../foundation/logger.ts'
 import type { Database } from './database.ts'
 import { listen } from './listener.ts'
+import { readMessage, type RotatedRow, type SessionRow, toBatch, toHex, toRotation, toSession } from './session-rows.ts'
 import { sql } from './sql.ts'
 
 export interface PostgresSessionStoreOptions {
@@ -196,12 +197,7 @@ class PostgresSessionStore implements SessionStore {
             and (${options.cursor ?? null}::xid8 is null or tx >= ${options.cursor ?? null}::xid8)
         ) as revocations
       from clock`
-    return await this.#database.one(query, (row: BatchRow) => ({
-      revocations: row.revocations.map(toRevocation),
-      cursor: row.cursor,
-      now: row.now.getTime(),
-      notBefore: 0,
-    }))
+    return await this.#database.one(query, toBatch)
   }
 
   async subscribe(onRevoked: (revocation: Revocation) => void, onGap: () => void): Promise<() => Promise<void>> {
@@ -215,8 +211,8 @@ class PostgresSessionStore implements SessionStore {
   }
 
   async purge(): Promise<number> {
-    await inBatches(() => this.#purgeRevocations())
-    return await inBatches(() => this.#purgeSessions())
+    await deleteInBatches(() => this.#purgeRevocations())
+    return await deleteInBatches(() => this.#purgeSessions())
   }
 
   #purgeSessions(): Promise<number> {
@@ -253,7 +249,7 @@ const batchSize = 1000
 const maxBatches = 100
 
 /** Few rows at a time, so that nobody waits long for a lock; what is left is for the next call. */
-async function inBatches(deleteSome: () => Promise<number>): Promise<number> {
+async function deleteInBatches(deleteSome: () => Promise<number>): Promise<number> {
   let deleted = 0
   for (let batch = 0; batch < maxBatches; batch += 1) {
     const now = await deleteSome()
@@ -262,71 +258,3 @@ async function inBatches(deleteSome: () => Promise<number>): Promise<number> {
   }
   return deleted
 }
-
-interface SessionRow {
-  readonly id: string
-  readonly principal_id: string
-  readonly label: string
-  readonly created_at: Date
-  readonly last_used_at: Date
-  readonly expires_at: Date
-}
-
-interface RotatedRow extends SessionRow {
-  /** The newest first. */
-  readonly used_tokens: readonly { readonly hash: string; readonly sealed: string }[]
-  readonly is_reused: boolean
-  readonly is_rotated: boolean
-}
-
-interface BatchRow {
-  readonly revocations: readonly RevocationText[]
-  readonly cursor: string
-  readonly now: Date
-}
-
-interface RevocationText {
-  readonly sessionId?: string | null
-  readonly principalId?: string | null
-  readonly at: number
-}
-
-function toSession(row: SessionRow): SessionRecord {
-  return {
-    id: row.id,
-    principalId: row.principal_id,
-    label: row.label,
-    createdAt: row.created_at.getTime(),
-    lastUsedAt: row.last_used_at.getTime(),
-    expiresAt: row.expires_at.getTime(),
-  }
-}
-
-function toRotation(row: RotatedRow, usedHash: string): Rotation {
-  const session = toSession(row)
-  if (row.is_reused) return { outcome: 'reused', session }
-  const place = row.used_tokens.findIndex(({ hash }) => hash === usedHash)
-  const sealedSuccessors = row.used_tokens
-    .slice(0, place + 1)
-    .toReversed()
-    .map(({ sealed }) => Buffer.from(sealed, 'hex'))
-  return { outcome: row.is_rotated ? 'rotated' : 'replayed', session, sealedSuccessors }
-}
-
-function toRevocation({ sessionId, principalId, at }: RevocationText): Revocation {
-  return sessionId == null ? { principalId: String(principalId), at } : { sessionId, at }
-}
-
-/** Anybody who may connect may notify: what is not ours is nothing. */
-function readMessage(message: string): Revocation | undefined {
-  try {
-    const { sessionId, principalId, at } = JSON.parse(message) as Partial<Record<string, unknown>>
-    if (typeof at !== 'number') return undefined
-    if (typeof sessionId === 'string') return { sessionId, at }
-    return typeof principalId === 'string' ? { principalId, at } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

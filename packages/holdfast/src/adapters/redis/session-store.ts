@@ -33,6 +33,7 @@ const channel = 'sessions:revoked'
 const sessionKey = (id: string): string => `{sessions}:one:${id}`
 const principalKey = (id: string): string => `{sessions}:of:${id}`
 
+// A script holds up all else on its server while it runs.
 const batchSize = 500
 const pageSize = 5000
 
