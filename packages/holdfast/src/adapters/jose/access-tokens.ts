@@ -4,7 +4,7 @@ import type { AccessClaims, AccessGrant, AccessTokens } from '../../core/auth/ac
 import { type Clock, systemClock } from '../../foundation/clock.ts'
 import { wholeNumber } from '../../foundation/whole-number.ts'
 import type { JsonObject } from './compact-token.ts'
-import type { KeySet } from './key-set.ts'
+import type { KeySet, SigningKey } from './key-set.ts'
 import { assertName, assertSeconds } from './options.ts'
 import type { OnRefused, RefusalReason } from './refusal.ts'
 import { isNumericDate, readTimes, toMs } from './token-times.ts'
@@ -18,7 +18,7 @@ export interface AccessTokensOptions {
   readonly keys: KeySet
   /** How long a token lives, 60 to 3600. Default 900. Instances that differ (during a deployment) accept each other's. */
   readonly lifetimeSeconds?: number
-  /** How many verified tokens are remembered. Default 10 000, some 4 MB when roles and permissions are few. */
+  /** How many verified tokens are remembered, 1 to 10 000 000. Default 10 000, some 4 MB when rights are few. */
   readonly maxCached?: number
   /**
    * How long a verified token is remembered, 0 to 3600. Default 60; 0 checks each signature anew. Expiry, and whether
@@ -63,26 +63,9 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   const maxCached = options.maxCached ?? 10_000
   wholeNumber('maxCached', maxCached, 1, 10_000_000)
 
-  const read = (header: JsonObject, payload: JsonObject): ReadToken<AccessClaims> | RefusalReason => {
-    if (header['typ'] !== tokenType) return 'type'
-    if (payload['iss'] !== issuer) return 'issuer'
-    if (payload['aud'] !== audience) return 'audience'
-    const times = readTimes(payload, maxLifetimeSeconds)
-    if (typeof times === 'string') return times
-    const { sub, sid, roles, permissions, rights_at: rightsAt = payload['iat'] } = payload
-    if (!isNumericDate(rightsAt) || !isId(sub) || !isId(sid) || !isListOfNames(roles) || !isListOfNames(permissions))
-      return 'claims'
-    // An instance with a shorter lifetime ends the tokens of others by its own, as it forgets revocations by its own.
-    const expiresAt = Math.min(times.expiresAt, times.issuedAt + lifetimeSeconds * 1000)
-    Object.freeze(roles)
-    Object.freeze(permissions)
-    const issuedAt = toMs(rightsAt)
-    const claims = Object.freeze({ principalId: sub, sessionId: sid, roles, permissions, issuedAt, expiresAt })
-    return { claims, times: { ...times, expiresAt } }
-  }
   const verifier = createVerifier<AccessClaims>({
     maxTokenChars,
-    read,
+    read: claimsReader(issuer, audience, lifetimeSeconds),
     findKey: (kid) => keys.find(kid),
     clock,
     toleranceMs: clockToleranceSeconds * 1000,
@@ -113,18 +96,45 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
         roles: grant.roles,
         permissions: grant.permissions,
       }
-      const { alg, kid, key } = keys.signer
-      const token = await new CompactSign(Buffer.from(JSON.stringify(claims)))
-        .setProtectedHeader({ alg, kid, typ: tokenType })
-        .sign(key)
-      if (token.length > maxTokenChars) {
-        throw new RangeError(
-          `The access token would have ${token.length} characters; at most ${maxTokenChars} are accepted. Grant fewer or shorter roles and permissions`,
-        )
-      }
-      return { token, expiresInSeconds: lifetimeSeconds }
+      return { token: await signClaims(claims, keys.signer), expiresInSeconds: lifetimeSeconds }
     },
   }
+}
+
+/** Judges what a token of ours has to say, before its signature is checked. */
+function claimsReader(
+  issuer: string,
+  audience: string,
+  lifetimeSeconds: number,
+): (header: JsonObject, payload: JsonObject) => ReadToken<AccessClaims> | RefusalReason {
+  return (header, payload) => {
+    if (header['typ'] !== tokenType) return 'type'
+    if (payload['iss'] !== issuer) return 'issuer'
+    if (payload['aud'] !== audience) return 'audience'
+    const times = readTimes(payload, maxLifetimeSeconds)
+    if (typeof times === 'string') return times
+    const { sub, sid, roles, permissions, rights_at: rightsAt = payload['iat'] } = payload
+    if (!isNumericDate(rightsAt) || !isId(sub) || !isId(sid) || !isListOfNames(roles) || !isListOfNames(permissions))
+      return 'claims'
+    // An instance with a shorter lifetime ends the tokens of others by its own, as it forgets revocations by its own.
+    const expiresAt = Math.min(times.expiresAt, times.issuedAt + lifetimeSeconds * 1000)
+    Object.freeze(roles)
+    Object.freeze(permissions)
+    const issuedAt = toMs(rightsAt)
+    const claims = Object.freeze({ principalId: sub, sessionId: sid, roles, permissions, issuedAt, expiresAt })
+    return { claims, times: { ...times, expiresAt } }
+  }
+}
+
+/** @throws {RangeError} for a token that would be longer than what is accepted */
+async function signClaims(claims: object, { alg, kid, key }: SigningKey): Promise<string> {
+  const token = await new CompactSign(Buffer.from(JSON.stringify(claims)))
+    .setProtectedHeader({ alg, kid, typ: tokenType })
+    .sign(key)
+  if (token.length <= maxTokenChars) return token
+  throw new RangeError(
+    `The access token would have ${token.length} characters; at most ${maxTokenChars} are accepted. Grant fewer or shorter roles and permissions`,
+  )
 }
 
 function assertGrant({ principalId, sessionId, roles, permissions }: AccessGrant): void {

@@ -36,7 +36,7 @@ export function refusalError(reason: RefusalReason): UnauthorizedError {
   )
 }
 
-export function tell(onRefused: OnRefused | undefined, reason: RefusalReason): void {
+export function tellOfRefusal(onRefused: OnRefused | undefined, reason: RefusalReason): void {
   try {
     onRefused?.(reason)
   } catch {

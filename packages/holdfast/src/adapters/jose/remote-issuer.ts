@@ -24,9 +24,9 @@ export interface RemoteClaims {
 }
 
 export interface RemoteIssuerOptions {
-  /** `iss` of its tokens, letter by letter: many end in a slash. */
+  /** `iss` of its tokens, letter by letter: many end in a slash. 1 to 512 characters. */
   readonly issuer: string
-  /** This service, as the issuer calls it; one of the token's audiences. */
+  /** This service, as the issuer calls it; one of the token's audiences. 1 to 512 characters. */
   readonly audience: string
   /** Where it publishes its keys. `https`, or `http` on this machine; redirects are not followed. */
   readonly jwksUrl: string | URL
@@ -43,29 +43,30 @@ export interface RemoteIssuerOptions {
    * that no ID token has.
    */
   readonly typ?: string | false
-  /** Tokens that claim to live longer are refused. 60 to 604 800 (a week). Default 86 400 (a day). */
+  /** Tokens that claim to live longer are refused. Default 86 400, a day; 60 to 604 800, a week. */
   readonly maxLifetimeSeconds?: number
-  /** Default 8192; 256 to 16 384. */
+  /** Longer tokens are refused unread. Default 8192; 256 to 16 384. */
   readonly maxTokenChars?: number
   /** For a whole fetch of keys. Default 3000 ms; 100 to 30 000. */
   readonly timeoutMs?: number
-  /** Of the published keys. Default 131 072; 1024 to 1 048 576. */
+  /** The most bytes that the published keys may have. Default 131 072; 1024 to 1 048 576. */
   readonly maxJwksBytes?: number
   /** Keys this old are fetched anew when next used: how long a withdrawn key may go on. Default 600; 10 to 86 400. */
   readonly keysFreshSeconds?: number
-  /** Keys this old are used no more, even when no new ones can be had. Default 86 400; at least `keysFreshSeconds`. */
+  /** Keys this old are used no more, even when no new ones can be had. Default 86 400; `keysFreshSeconds` to 604 800. */
   readonly keepKeysSeconds?: number
   /** Between two fetches on account of unknown key ids. Default 10; 1 to 3600. */
   readonly cooldownSeconds?: number
-  /** How many verified tokens are remembered. Default 10 000. */
+  /** How many verified tokens are remembered. Default 10 000; 1 to 10 000 000. */
   readonly maxCached?: number
-  /** How long, 0 to 3600. Default 60; 0 checks each signature anew. */
+  /** How long a verified token is remembered. Default 60; 0 to 3600, where 0 checks each signature anew. */
   readonly cacheSeconds?: number
-  /** How far ahead the issuer's clock may be, 0 to 60. Default 5. */
+  /** How far ahead the issuer's clock may be. Default 5; 0 to 60. */
   readonly clockToleranceSeconds?: number
   readonly clock?: Clock
   /** Told when keys could not be fetched. */
   readonly logger?: Logger
+  /** Told why a token was refused, which the caller is not. For a counter or a log line at level debug. */
   readonly onRefused?: OnRefused
 }
 
@@ -147,7 +148,7 @@ function readOptions(options: RemoteIssuerOptions) {
     timeoutMs = 3000,
     maxJwksBytes = 131_072,
     keysFreshSeconds = 600,
-    keepKeysSeconds = Math.max(86_400, keysFreshSeconds),
+    keepKeysSeconds = 86_400,
     cooldownSeconds = 10,
     maxCached = 10_000,
     cacheSeconds = 60,

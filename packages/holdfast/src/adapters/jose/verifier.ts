@@ -5,7 +5,7 @@ import { ServiceUnavailableError, withoutStack } from '../../foundation/errors.t
 import { LruMap } from '../../foundation/lru-map.ts'
 import { type JsonObject, readCompactToken } from './compact-token.ts'
 import type { VerificationKey } from './jwk.ts'
-import { type OnRefused, type RefusalReason, refusalError, tell } from './refusal.ts'
+import { type OnRefused, type RefusalReason, refusalError, tellOfRefusal } from './refusal.ts'
 import { type TokenTimes, untimely } from './token-times.ts'
 
 export interface VerifierOptions<Claims extends object> {
@@ -41,6 +41,15 @@ interface Verified<Claims> extends ReadToken<Claims> {
   readonly key: VerificationKey
   /** On {@link Clock.elapsed}, so that a stepped wall clock does not prolong it. */
   readonly freshUntil: number
+}
+
+/** A token that only its signature can still refuse. */
+interface Judged<Claims> {
+  readonly token: string
+  readonly digest: string
+  readonly alg: string
+  readonly kid: string
+  readonly read: ReadToken<Claims>
 }
 
 /**
@@ -90,32 +99,29 @@ export function createVerifier<Claims extends object>(options: VerifierOptions<C
       if (key instanceof Promise) key.catch(() => {})
       throw busyError()
     }
-    const answer = settle(token, digest, alg, kid, key, read).finally(() => pending.delete(digest))
+    const answer = settle({ token, digest, alg, kid, read }, key).finally(() => pending.delete(digest))
     pending.set(digest, answer)
     return answer
   }
 
   const settle = async (
-    token: string,
-    digest: string,
-    alg: string,
-    kid: string,
-    found: VerificationKey | Promise<VerificationKey | undefined>,
-    read: ReadToken<Claims>,
+    judged: Judged<Claims>,
+    found: VerificationKey | Promise<VerificationKey | undefined> | undefined,
   ): Promise<Claims | RefusalReason> => {
+    const { token, digest, alg, kid, read } = judged
     const key = await found
     if (key === undefined) return 'unknown_key'
     if (key.alg !== alg) return 'algorithm'
     const reason = (await signatureFlaw(token, key)) ?? untimely(read.times, clock.now(), toleranceMs)
     if (reason !== undefined) return reason
     // The key set may have been replaced meanwhile.
-    if (key.isRetired) return settle(token, digest, alg, kid, Promise.resolve(options.findKey(kid)), read)
+    if (key.isRetired) return settle(judged, options.findKey(kid))
     verified?.set(digest, { ...read, key, freshUntil: clock.elapsed() + options.cacheMs })
     return read.claims
   }
 
   const refuse = (reason: RefusalReason): Error => {
-    tell(options.onRefused, reason)
+    tellOfRefusal(options.onRefused, reason)
     return refusalError(reason)
   }
   const orRefuse = (answer: Claims | RefusalReason): Claims => {
