@@ -63,7 +63,6 @@ export {
   type RouteSpec,
 } from '../core/http/route.ts'
 export type { PreparedSchema, PrepareSchema, UnknownKeys } from '../core/validation/prepared-schema.ts'
-export type { Clock, Timer } from '../foundation/clock.ts'
-export { systemClock } from '../foundation/clock.ts'
+export { type Clock, systemClock, type Timer } from '../foundation/clock.ts'
 export type { LogFields, Logger, LogMethod } from '../foundation/logger.ts'
 export type { Schema } from '../foundation/schema.ts'
