@@ -1,7 +1,7 @@
 import { systemClock } from '../../foundation/clock.ts'
 import { silentLogger } from '../../foundation/logger.ts'
 import { Gate, type GateGround } from './gate.ts'
-import type { Limiter, LimiterOptions, LimitPolicy } from './limiter.ts'
+import type { Limiter, LimiterOptions } from './limiter.ts'
 import { createMemoryLimitStore } from './memory-limit-store.ts'
 import { type PreparedPolicy, preparePolicy } from './policies.ts'
 import { Room } from './room.ts'
@@ -35,7 +35,6 @@ export function createLimiter(options: LimiterOptions): Limiter {
 
   return {
     everywhere,
-    policy: (name) => (find(policies, name), options.policies[name] as LimitPolicy),
     gates: (names) => bySubject([...new Set(names)].map((name) => find(policies, name))).map(gateOf),
     get isShared() {
       return ground.shared?.isAnswering ?? false

@@ -31,7 +31,6 @@ const longestDenialOfFailuresMs = 1000
 const mostHeld = 1000
 
 export class Gate implements LimitGate {
-  readonly names: readonly string[]
   readonly by: LimitSubject
   readonly policy: string
   readonly countsFailures: boolean
@@ -48,7 +47,6 @@ export class Gate implements LimitGate {
 
   constructor(by: LimitSubject, policies: readonly PreparedPolicy[], ground: GateGround) {
     this.by = by
-    this.names = policies.map(({ policy }) => policy)
     this.policy = policies.map(({ field }) => field).join(', ')
     this.#policies = policies
     this.#refundable = policies.filter(({ countsFailures }) => countsFailures)

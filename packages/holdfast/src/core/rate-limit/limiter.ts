@@ -63,8 +63,6 @@ export interface LimitDecision {
 
 /** Some policies of one subject, made ready at registration. */
 export interface LimitGate {
-  /** Names of the policies. */
-  readonly names: readonly string[]
   readonly by: LimitSubject
   /** Members of the `RateLimit-Policy` field, such as `"login";q=10;w=60`. */
   readonly policy: string
@@ -80,9 +78,8 @@ export interface LimitGate {
 }
 
 export interface Limiter {
+  /** Names of the policies for every request. */
   readonly everywhere: readonly string[]
-  /** @throws {TypeError} for a name that no policy has */
-  policy(name: string): LimitPolicy
   /**
    * Compiles policies into one gate per subject, in the order address, principal, body.
    * @throws {TypeError} for a name that no policy has
