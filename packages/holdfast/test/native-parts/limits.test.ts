@@ -113,3 +113,31 @@ describe('given a limiter that decides after somebody else has answered', () => 
     await edge.stop()
   })
 })
+
+describe('given a limit that would count nobody', () => {
+  const nowhere = (): Limiter =>
+    createLimiter({ policies: { few: { by: 'address', quota: 3, windowSeconds: 3600 } }, everywhere: [] })
+
+  test('when it has no policy at all, it is refused as it is made', () => {
+    const limiter = nowhere()
+    expect(() => onExpress.rateLimit({ limiter })).toThrow(/^rateLimit counts by no policy; name some in `policies`/)
+    expect(() => onFastify.limit({ limiter, policies: [] })).toThrow(TypeError)
+  })
+
+  test('when it counts by the body and is registered where Fastify has read none, it is refused', async () => {
+    const app = Fastify()
+    const registered = app.register(onFastify.rateLimit, { limiter: limiterOf(), policies: 'account' })
+    await expect(registered).rejects.toThrow(/"account".*use `limit` in `preHandler`/)
+  })
+})
+
+describe('given a Fastify app', () => {
+  test('when a part is registered with a wrong option, `register` rejects and the process goes on', async () => {
+    const wrong = [
+      () => Fastify().register(onFastify.rateLimit, { limiter: limiterOf(), policies: 'nobody' }),
+      () => Fastify().register(onFastify.cors, { origins: ['null'] }),
+      () => Fastify().register(onFastify.headers, { topology: { trusted: ['0.0.0.0/0'] } }),
+    ]
+    for (const register of wrong) await expect(async () => await register()).rejects.toThrow(TypeError)
+  })
+})

@@ -47,7 +47,7 @@ export function cors(options: CorsOptions): RequestHandler {
  *
  * A policy by principal on a request that {@link authentication} has not looked at is a defect: the call fails with a
  * `TypeError` that says so. Nobody at all, after authentication, is not counted by it.
- * @throws {TypeError} for a name that no policy has
+ * @throws {TypeError} for a name that no policy has, and without any policy
  */
 export function rateLimit(options: RateLimitOptions): RequestHandler {
   const guard = new RateLimitGuard(options)

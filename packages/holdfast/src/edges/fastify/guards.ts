@@ -39,9 +39,15 @@ export const cors: FastifyPluginCallback<CorsOptions> = ownedByParent((app, opti
   done()
 })
 
-/** A native plugin that refuses with 429 what comes too often, to any route. For single routes use {@link limit}. */
+/**
+ * A native plugin that refuses with 429 what comes too often, to any route, by address and, after {@link authentication},
+ * by principal. For single routes, and by a member of the body, use {@link limit}.
+ * @throws {TypeError} for a name that no policy has, for a policy by the body, and without any policy
+ */
 export const rateLimit: FastifyPluginCallback<RateLimitOptions> = ownedByParent((app, options, done) => {
-  app.addHook('onRequest', limit(options))
+  const guard = new RateLimitGuard(options)
+  guard.assertNeedsNoBody()
+  app.addHook('onRequest', hookOf(guard))
   done()
 })
 
@@ -51,12 +57,16 @@ export const rateLimit: FastifyPluginCallback<RateLimitOptions> = ownedByParent(
  *
  * A policy by principal on a request that {@link authentication} has not looked at is a defect: the call fails with a
  * `TypeError` that says so. Nobody at all, after authentication, is not counted by it.
- * @throws {TypeError} for a name that no policy has
+ * @throws {TypeError} for a name that no policy has, and without any policy
  */
 export function limit(options: RateLimitOptions): onRequestAsyncHookHandler {
-  const guard = new RateLimitGuard(options)
-  return (request, reply) => orNative(() => guard.check(request.raw, reply.raw, request.body))
+  return hookOf(new RateLimitGuard(options))
 }
+
+const hookOf =
+  (guard: RateLimitGuard): onRequestAsyncHookHandler =>
+  (request, reply) =>
+    orNative(() => guard.check(request.raw, reply.raw, request.body))
 
 /**
  * A hook that refuses with 403 `request.foreign_origin` a call that changes something, carries a cookie and does not come

@@ -4,5 +4,13 @@ import type { FastifyPluginCallback, FastifyPluginOptions } from 'fastify'
 export function ownedByParent<Options extends FastifyPluginOptions>(
   plugin: FastifyPluginCallback<Options>,
 ): FastifyPluginCallback<Options> {
-  return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
+  const owned: FastifyPluginCallback<Options> = (app, options, done) => {
+    // What a plugin throws by itself, such as for a wrong option, Fastify lets end the process; this way `register` rejects.
+    try {
+      plugin(app, options, done)
+    } catch (error) {
+      done(error as Error)
+    }
+  }
+  return Object.assign(owned, { [Symbol.for('skip-override')]: true })
 }

@@ -74,11 +74,24 @@ export class RateLimitGuard {
   readonly #limits: RouteLimits
   readonly #open: OpenCall
 
-  /** @throws {TypeError} for a name that no policy has */
+  /** @throws {TypeError} for a name that no policy has, and without any policy */
   constructor(options: RateLimitOptions) {
     const { limiter, policies = limiter.everywhere } = options
-    this.#limits = compileLimits(limiter, [policies].flat())
+    const names = [policies].flat()
+    if (names.length === 0) {
+      throw new TypeError('rateLimit counts by no policy; name some in `policies`, or in `everywhere` of the limiter')
+    }
+    this.#limits = compileLimits(limiter, names)
     this.#open = openCalls(options)
+  }
+
+  /** @throws {TypeError} for a policy that counts by the body */
+  assertNeedsNoBody(): void {
+    const [one] = this.#limits.body
+    if (one === undefined) return
+    throw new TypeError(
+      `rateLimit counts ${one.gate.policy} by \`${one.member}\` of the body, which nobody has read here; use \`limit\` in \`preHandler\` of a route`,
+    )
   }
 
   /**
