@@ -124,7 +124,7 @@ describe('given keys nobody should use', () => {
     ['key_ops that is no list', { keys: [{ ...ed25519, key_ops: 'sign' }] }, 'key_ops'],
     ['a short RSA key', { keys: [small] }, '1024 bits'],
     ['a broken public half', { keys: [{ ...ed25519, x: 'AAAA' }] }, 'public members'],
-    ['a public half of another', { keys: [{ ...ed25519, x: generateKey()['x'] }] }, 'private half'],
+    ['a public half of another', { keys: [{ ...ed25519, x: generateKey()['x'] }] }, 'of its public half'],
     ['an EC half of another', { keys: [{ ...es256, d: ecKey('P-256')['d'] }] }, 'private'],
     ['an RSA half of another', { keys: [{ ...rs256, n: ps256['n' as keyof typeof ps256] }] }, 'private'],
     ['a private member that is a number', { keys: [{ ...ed25519, d: 123_456_789 }] }, 'private members'],

@@ -214,7 +214,8 @@ function readPair(jwk: Jwk, kid: string, alg: AsymmetricAlgorithm, place: string
   }
   assertOperation(jwk, 'sign', place)
   const key = toKeyObject(pick(jwk, [...publicMembers, ...privateMembers.get(alg)!]), createPrivateKey)
-  if (key === undefined) throw new TypeError(`${place} has private members that make no key`)
+  if (key === undefined)
+    throw new TypeError(`${place} has private members that make no key, or not the one of its public half`)
   if (!isPair(key, verifier.key)) throw new TypeError(`${place} has a private half that is not of its public half`)
   return { verifier, signer: { kid, alg, key } }
 }
