@@ -80,10 +80,10 @@ export function isAppError(thrown: unknown): thrown is AppError {
 }
 
 /**
- * Makes an error without its stack. For refusals that the kit itself hands out by the thousand under attack: where they
- * were made is known, and a stack costs more than the rest of the answer.
+ * Makes an error without its stack, or runs what throws one. For refusals that the kit itself hands out by the thousand
+ * under attack: where they were made is known, and a stack costs more than the rest of the answer.
  */
-export function withoutStack<E extends Error>(make: () => E): E {
+export function withoutStack<Made>(make: () => Made): Made {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0
   try {

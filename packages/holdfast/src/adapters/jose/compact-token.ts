@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { withoutStack } from '../../foundation/errors.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -34,22 +35,11 @@ function readObject(part: string): JsonObject | undefined {
   const text = bytes.toString()
   let value: unknown
   try {
-    value = withoutTrace(() => JSON.parse(text) as unknown)
+    value = withoutStack(() => JSON.parse(text) as unknown)
   } catch {
     return undefined
   }
   return isObject(value) && hasPlainMembers(text, value) ? value : undefined
-}
-
-// Somebody who sends garbage is not paid for with a stack.
-function withoutTrace<T>(act: () => T): T {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
-  try {
-    return act()
-  } finally {
-    Error.stackTraceLimit = limit
-  }
 }
 
 /**
