@@ -1,3 +1,4 @@
+import { cookiePairs } from '../../foundation/cookie-pairs.ts'
 import type { SignedIn } from './sessions.ts'
 
 /**
@@ -34,31 +35,9 @@ const cookieValue = /^[!#-+\--:<-[\]-~]*$/
  */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined
-  const values = header
-    .split(';')
-    .map(toPair)
+  const values = cookiePairs(header)
     .filter(([key]) => key === name)
     .map(([, value]) => value)
   const [value] = values
   return values.length === 1 && value !== undefined && cookieValue.test(value) ? value : undefined
 }
-
-function toPair(part: string): readonly [string, string | undefined] {
-  const at = part.indexOf('=')
-  if (at === -1) return [trimBlanks(part), undefined]
-  return [trimBlanks(part.slice(0, at)), trimBlanks(part.slice(at + 1))]
-}
-
-/**
- * Of spaces and tabs only (RFC 6265 §5.2). `trim` takes no-break spaces too, and a name that begins with one does not
- * begin with `__Host-`: browsers let a sibling host set it.
- */
-export function trimBlanks(text: string): string {
-  let from = 0
-  let to = text.length
-  while (from < to && isBlank(text[from])) from += 1
-  while (to > from && isBlank(text[to - 1])) to -= 1
-  return text.slice(from, to)
-}
-
-const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'

@@ -1,22 +1,18 @@
+import { cookiePairs } from '../../foundation/cookie-pairs.ts'
 import { ForbiddenError, withoutStack } from '../../foundation/errors.ts'
-import { trimBlanks } from '../auth/refresh-cookie.ts'
 import type { ActiveCall } from './active-call.ts'
 import type { Cors } from './cors.ts'
 
 /**
  * The cookies of a request by name. A name that came twice is left out: of two, one was planted, and nobody can say which.
- *
- * @see RFC 6265, section 5.4: the order of cookies proves nothing
  */
 export function parseCookies(header: string | undefined): Record<string, string> {
   const cookies: Record<string, string> = Object.create(null)
   const twice = new Set<string>()
-  for (const pair of header?.split(';') ?? []) {
-    const mark = pair.indexOf('=')
-    if (mark < 0) continue
-    const name = trimBlanks(pair.slice(0, mark))
+  for (const [name, value] of header === undefined ? [] : cookiePairs(header)) {
+    if (value === undefined) continue
     if (name in cookies) twice.add(name)
-    cookies[name] = unquote(trimBlanks(pair.slice(mark + 1)))
+    cookies[name] = unquote(value)
   }
   for (const name of twice) delete cookies[name]
   return { ...cookies }
