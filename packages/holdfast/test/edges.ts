@@ -36,18 +36,22 @@ export interface RunningEdge {
 
 export type StartEdge = (http: Http, limits?: ServerLimits) => Promise<RunningEdge>
 
+/** Has a server listen on a port of its own, until it is stopped with all its connections. */
+export async function run(made: Server): Promise<RunningEdge> {
+  const listening = await listen(made, { port: 0 })
+  const { url, server } = listening
+  const stop = async (): Promise<void> => {
+    const stopped = listening.stop()
+    listening.destroy()
+    await stopped
+  }
+  return { url, server, stop }
+}
+
 const startWith =
   (makeServer: MakeServer): StartEdge =>
-  async (http, limits) => {
-    const listening = await listen(await makeServer(http, limits), { port: 0 })
-    const { url, server } = listening
-    const stop = async (): Promise<void> => {
-      const stopped = listening.stop()
-      listening.destroy()
-      await stopped
-    }
-    return { url, server, stop }
-  }
+  async (http, limits) =>
+    run(await makeServer(http, limits))
 
 /** The same, listening on a port of their own. */
 export const edges: Readonly<Record<keyof typeof servers, StartEdge>> = {

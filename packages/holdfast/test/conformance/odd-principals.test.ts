@@ -10,9 +10,8 @@ import { ok } from '../../src/core/http/reply.ts'
 import { get } from '../../src/core/http/route.ts'
 import * as onExpress from '../../src/edges/express/guards.ts'
 import * as onFastify from '../../src/edges/fastify/guards.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
-import { servers } from '../edges.ts'
+import { run, type RunningEdge, servers } from '../edges.ts'
 
 // What an `authenticate` that no compiler checked may give. Nobody is let in by mistake.
 
@@ -64,14 +63,11 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
 }
 
 describe.each(Object.entries(apps))('given %s', (_name, make) => {
-  let edge: ListeningServer
+  let edge: RunningEdge
   beforeAll(async () => {
-    edge = await listen(await make(), { port: 0 })
+    edge = await run(await make())
   })
-  afterAll(async () => {
-    edge.destroy()
-    await edge.stop()
-  })
+  afterAll(() => edge.stop())
 
   test.each(Object.entries(odd))('when authenticate gives %s, access is as it should be', async (name, [, status]) => {
     const headers = { authorization: name }

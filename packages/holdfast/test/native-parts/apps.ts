@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import express from 'express'
 import Fastify from 'fastify'
 import { z } from 'zod'
@@ -11,11 +10,10 @@ import { fallback as expressFallback, routes as expressRoutes } from '../../src/
 import { fastifyOptions } from '../../src/edges/fastify/options.ts'
 import * as onFastify from '../../src/edges/fastify/parts.ts'
 import { fallback as fastifyFallback, routes as fastifyRoutes } from '../../src/edges/fastify/routes.ts'
-import { listen } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
 import type { Logger } from '../../src/foundation/logger.ts'
 import { createRecordingLogger, type LogLine } from '../../src/testing/recording-logger.ts'
-import type { RunningEdge } from '../edges.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 // The same two apps on both frameworks, written the way each is written natively: one that adopted single parts, and
 // one that has a table beside routes of its own.
@@ -56,18 +54,6 @@ export const thrown: Readonly<Record<string, unknown>> = {
 export interface Native {
   readonly parts: (log: Log) => Promise<RunningEdge>
   readonly mixed: (log: Log, prefix: string) => Promise<RunningEdge>
-}
-
-async function start(server: Server): Promise<RunningEdge> {
-  const listening = await listen(server, { port: 0 })
-  return {
-    url: listening.url,
-    server,
-    async stop() {
-      listening.destroy()
-      await listening.stop()
-    },
-  }
 }
 
 const table = (log: Log): ReturnType<typeof createHttp> =>
@@ -137,7 +123,7 @@ export const natives: Readonly<Record<'express' | 'fastify', Native>> = {
       )
       app.use('/nested', nested)
       app.use(errorHandler({ logger }))
-      return start(createServer(app))
+      return run(createServer(app))
     },
     async mixed(log, prefix) {
       const http = table(log)
@@ -154,7 +140,7 @@ export const natives: Readonly<Record<'express' | 'fastify', Native>> = {
         throw new Error('an error')
       })
       app.use(expressFallback(http, { mountPath: prefix }))
-      return start(createServer(app))
+      return run(createServer(app))
     },
   },
   fastify: {
@@ -203,7 +189,7 @@ export const natives: Readonly<Record<'express' | 'fastify', Native>> = {
         { prefix: '/nested' },
       )
       await app.ready()
-      return start(app.server)
+      return run(app.server)
     },
     async mixed(log, prefix) {
       const http = table(log)
@@ -217,7 +203,7 @@ export const natives: Readonly<Record<'express' | 'fastify', Native>> = {
         throw new Error('an error')
       })
       await app.ready()
-      return start(app.server)
+      return run(app.server)
     },
   },
 }

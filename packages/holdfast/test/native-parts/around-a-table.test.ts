@@ -14,8 +14,8 @@ import { fallback as expressFallback, routes as expressRoutes } from '../../src/
 import * as onFastify from '../../src/edges/fastify/guards.ts'
 import { fastifyOptions } from '../../src/edges/fastify/options.ts'
 import { fallback as fastifyFallback, routes as fastifyRoutes } from '../../src/edges/fastify/routes.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 // Guards of the app around a table: what they refuse must not reach the table's handlers.
 
@@ -70,15 +70,12 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
 }
 
 describe.each(Object.entries(apps))('given guards of the app around a table on %s', (_name, make) => {
-  let edge: ListeningServer
+  let edge: RunningEdge
   beforeAll(async () => {
-    edge = await listen(await make(), { port: 0 })
+    edge = await run(await make())
   })
   beforeEach(() => void (handled = 0))
-  afterAll(async () => {
-    edge.destroy()
-    await edge.stop()
-  })
+  afterAll(() => edge.stop())
   const call = (init: RequestInit = {}): Promise<Response> => fetch(`${edge.url}/orders`, init)
 
   test('when the app refuses a call, the table does not answer it', async () => {
@@ -153,15 +150,12 @@ const guardedApps: Readonly<Record<string, () => Promise<Server>>> = {
 describe.each(Object.entries(guardedApps))(
   'given a guard before a table and a fallback after it on %s',
   (_name, make) => {
-    let edge: ListeningServer
+    let edge: RunningEdge
     beforeAll(async () => {
-      edge = await listen(await make(), { port: 0 })
+      edge = await run(await make())
     })
     beforeEach(() => void (handled = 0))
-    afterAll(async () => {
-      edge.destroy()
-      await edge.stop()
-    })
+    afterAll(() => edge.stop())
 
     test.each([
       ['/api/items/7', {}],

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { CorsOptions } from '../../src/core/http/cors.ts'
 import * as onExpress from '../../src/edges/express/parts.ts'
 import * as onFastify from '../../src/edges/fastify/parts.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 const cors: CorsOptions = { origins: ['https://app.example.com'], credentials: true }
 const topology = { trusted: ['127.0.0.0/8'] }
@@ -49,14 +49,11 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
 }
 
 describe.each(Object.entries(apps))('given cookies that are validated in a plain app on %s', (_name, make) => {
-  let running: ListeningServer
+  let running: RunningEdge
   beforeAll(async () => {
-    running = await listen(await make(), { port: 0 })
+    running = await run(await make())
   })
-  afterAll(async () => {
-    running.destroy()
-    await running.stop()
-  })
+  afterAll(() => running.stop())
   async function ask(line: string, cookie: string | undefined, headers: Record<string, string> = {}) {
     const [method = '', path = ''] = line.split(' ')
     const sent = { ...headers, ...(cookie !== undefined && { cookie }) }

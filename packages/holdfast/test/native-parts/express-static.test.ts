@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import express from 'express'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { errorHandler, requestLog } from '../../src/edges/express/parts.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
 import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 const logger = createRecordingLogger()
 let folder: string
-let running: ListeningServer
+let running: RunningEdge
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-static-'))
   writeFileSync(join(folder, 'five.txt'), 'fives')
@@ -22,12 +22,10 @@ beforeAll(async () => {
   })
   app.use(express.static(folder, { fallthrough: false }))
   app.use(errorHandler({ logger }))
-  running = await listen(createServer(app), { port: 0 })
+  running = await run(createServer(app))
 })
 afterAll(async () => {
-  const stopped = running.stop()
-  running.destroy()
-  await stopped
+  await running.stop()
   rmSync(folder, { recursive: true })
 })
 beforeEach(() => {

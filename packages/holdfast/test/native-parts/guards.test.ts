@@ -7,9 +7,8 @@ import type { Authenticate } from '../../src/core/auth/principal.ts'
 import type { CorsOptions } from '../../src/core/http/cors.ts'
 import * as onExpress from '../../src/edges/express/guards.ts'
 import * as onFastify from '../../src/edges/fastify/guards.ts'
-import { listen } from '../../src/edges/node/listen.ts'
 import { UnauthorizedError } from '../../src/foundation/errors.ts'
-import type { RunningEdge } from '../edges.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 // The layers one by one in apps that have no other part of the kit: plain servers, plain handlers of errors.
 
@@ -21,18 +20,6 @@ const authenticate: Authenticate = ({ authorization, cookie }) => {
 }
 const topology = { trusted: ['127.0.0.0/8'] }
 const cors: CorsOptions = { origins: ['https://app.example.com'], credentials: true }
-
-async function run(server: Server): Promise<RunningEdge> {
-  const listening = await listen(server, { port: 0 })
-  return {
-    url: listening.url,
-    server,
-    async stop() {
-      listening.destroy()
-      await listening.stop()
-    },
-  }
-}
 
 const apps: Readonly<Record<string, () => Promise<Server>>> = {
   async express() {

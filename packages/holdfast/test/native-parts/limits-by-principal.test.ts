@@ -7,7 +7,7 @@ import { createLimiter } from '../../src/core/rate-limit/create-limiter.ts'
 import type { Limiter } from '../../src/core/rate-limit/limiter.ts'
 import * as onExpress from '../../src/edges/express/guards.ts'
 import * as onFastify from '../../src/edges/fastify/guards.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 const authenticate: Authenticate = ({ authorization }) =>
   authorization === undefined ? undefined : { id: authorization, roles: [], permissions: [] }
@@ -62,14 +62,11 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
 }
 
 describe.each(Object.entries(apps))('given limits by principal in a plain app on %s', (_name, make) => {
-  let running: ListeningServer
+  let running: RunningEdge
   beforeAll(async () => {
-    running = await listen(await make(), { port: 0 })
+    running = await run(await make())
   })
-  afterAll(async () => {
-    running.destroy()
-    await running.stop()
-  })
+  afterAll(() => running.stop())
   const statusesOf = async (path: string, authorization?: string, times = 1): Promise<number[]> => {
     const statuses: number[] = []
     while (statuses.length < times) {

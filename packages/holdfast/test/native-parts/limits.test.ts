@@ -8,8 +8,8 @@ import type { Limiter } from '../../src/core/rate-limit/limiter.ts'
 import { createMemoryLimitStore } from '../../src/core/rate-limit/memory-limit-store.ts'
 import * as onExpress from '../../src/edges/express/guards.ts'
 import * as onFastify from '../../src/edges/fastify/guards.ts'
-import { listen, type ListeningServer } from '../../src/edges/node/listen.ts'
 import { createServer } from '../../src/edges/node/server.ts'
+import { run, type RunningEdge } from '../edges.ts'
 
 // Limits in apps whose bodies no schema has judged before they are counted.
 
@@ -42,15 +42,12 @@ const apps: Readonly<Record<string, () => Promise<Server>>> = {
 }
 
 describe.each(Object.entries(apps))('given a limit by a member of the body in a plain app on %s', (_name, make) => {
-  let edge: ListeningServer
+  let edge: RunningEdge
   beforeAll(async () => {
-    edge = await listen(await make(), { port: 0 })
+    edge = await run(await make())
   })
   beforeEach(() => void (answered = 0))
-  afterAll(async () => {
-    edge.destroy()
-    await edge.stop()
-  })
+  afterAll(() => edge.stop())
   const login = async (email: string): Promise<number> => {
     const headers = { 'content-type': 'application/json' }
     return (await fetch(`${edge.url}/login`, { method: 'POST', headers, body: `{"email":${email}}` })).status
@@ -99,17 +96,15 @@ describe('given a limiter that decides after somebody else has answered', () => 
     })
     const check = onExpress.rateLimit({ limiter, policies: 'few' })
     const outcome = Promise.withResolvers<unknown>()
-    const edge = await listen(
+    const edge = await run(
       createServer((request, response) => {
         check(request as never, response as never, outcome.resolve)
         response.end('busy')
       }),
-      { port: 0 },
     )
     expect(await (await fetch(edge.url)).text()).toBe('busy')
     decided.resolve()
     expect(await outcome.promise).toBeUndefined()
-    edge.destroy()
     await edge.stop()
   })
 })
