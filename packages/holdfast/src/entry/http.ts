@@ -14,7 +14,8 @@ export {
   signedIn,
 } from '../core/auth/access.ts'
 export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
-export { currentRequest, type RequestContext } from '../core/context/request-context.ts'
+export { actAs, currentCaller, isolated } from '../core/context/acting.ts'
+export { type Caller, currentRequest, type RequestContext } from '../core/context/request-context.ts'
 export {
   type ClientAddress,
   type ClientAddressOptions,
@@ -62,6 +63,7 @@ export {
   type Route,
   type RouteSpec,
 } from '../core/http/route.ts'
+export type { IsolationLevel, TransactionOptions, Transactions } from '../core/transactions/transactions.ts'
 export type { PreparedSchema, PrepareSchema, UnknownKeys } from '../core/validation/prepared-schema.ts'
 export { type Clock, systemClock, type Timer } from '../foundation/clock.ts'
 export type { LogFields, Logger, LogMethod } from '../foundation/logger.ts'

@@ -163,6 +163,8 @@ describe('given a hasher with one place and two to wait', () => {
     const gone = new AbortController()
     const context = {
       requestId: 'r',
+      principal: undefined,
+      isolation: undefined,
       clientAddress: '203.0.113.9',
       logger: silentLogger,
       signal: gone.signal,

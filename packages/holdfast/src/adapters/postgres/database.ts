@@ -1,66 +1,59 @@
-import pg from 'pg'
-import { ServiceUnavailableError } from '../../foundation/errors.ts'
-import { columnParser } from './column-types.ts'
+import type { Transactions, TransactionOptions } from '../../core/transactions/transactions.ts'
 import { readDatabaseOptions } from './database-options.ts'
-import type { DatabaseOptions, DatabaseSettings } from './database-options.ts'
-import { busy, isStaleStatement, sessionSurvives, translateConnectError, translateError } from './errors.ts'
-import type { ConstraintErrors } from './errors.ts'
-import { mapRows } from './rows.ts'
-import type { Row, RowMapper } from './rows.ts'
-import { assertSqlQuery } from './sql.ts'
-import type { SqlQuery } from './sql.ts'
+import type { DatabaseOptions } from './database-options.ts'
+import { PooledDatabase } from './pooled-database.ts'
+import type { Queries } from './queries.ts'
 
-export interface QueryOptions {
-  /** What the violation of a constraint, named as in the migrations, means to the domain. */
-  readonly constraints?: ConstraintErrors
-}
-
-/** Connections of a {@link Database} at this moment. */
-export interface DatabaseStats {
+/** Connections of one pool at this moment. */
+export interface PoolStats {
   /** Open connections. */
   readonly total: number
   /** Of these, the ones nobody uses. */
   readonly idle: number
-  /** Queries that wait for a connection. */
+  /** Queries and transactions that wait for a connection. */
   readonly waiting: number
 }
 
+/** Connections of a {@link Database} at this moment, over all pools and for each of them. */
+export interface DatabaseStats extends PoolStats {
+  /** By name of the workload; replicas have names such as `interactive replica`. */
+  readonly pools: Readonly<Record<string, PoolStats>>
+}
+
 /**
- * A pool of connections to one PostgreSQL database, which takes queries of the `sql` tag and nothing else.
- * A lost connection is replaced by itself; no loss ends the process.
- *
- * Every query may reject with
- * - `AppError` kind `conflict`: a unique, exclusion or foreign-key constraint; see {@link QueryOptions}
- * - `AppError` kind `timeout`: the statement ran into `statementTimeoutMs`
- * - `AppError` kind `unavailable`: no connection, a lost one, a lock not given in time, a deadlock
- * - `AppError` kind `invalid`: a text that PostgreSQL cannot store, such as one with NUL
- * - `TypeError`: the query was not made by the `sql` tag
- * - the driver's error, for anything else: a defect
+ * An open transaction, for those who prefer to hand it on over finding it by themselves. Good until the work it was made
+ * for has ended; then every use throws.
  */
-export interface Database {
-  /** All rows, as they come. */
-  query(query: SqlQuery, options?: QueryOptions): Promise<Row[]>
-  /** All rows, each made into an item. */
-  many<Item, FromRow>(query: SqlQuery, toItem: RowMapper<Item, FromRow>, options?: QueryOptions): Promise<Item[]>
+export interface Transaction extends Queries, Transactions {
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>, options?: TransactionOptions): Promise<Result>
+  /** The same transaction, where row-level security knows who asks; see {@link Database.rowSecured}. */
+  readonly rowSecured: Transaction
+}
+
+/**
+ * Pools of connections to one PostgreSQL database, one pool for each class of work. A lost connection is replaced by
+ * itself; no loss ends the process.
+ *
+ * Whatever is asked inside of {@link transaction} belongs to it, also by code that was handed nothing. A query outside of
+ * any is a transaction of its own.
+ */
+export interface Database extends Queries, Transactions {
   /**
-   * The one row there has to be, such as that of `insert … returning`.
-   * For what may be missing use {@link maybeOne} and throw a NotFoundError that says what is missing.
+   * Runs `work` and commits, or undoes all of it when `work` throws; see {@link Transactions}.
    *
-   * @throws {Error} when there are no rows or more than one: a defect of the query
+   * @param work - gets the transaction too, for code that wants it in its signature
    */
-  one<Item, FromRow>(query: SqlQuery, toItem: RowMapper<Item, FromRow>, options?: QueryOptions): Promise<Item>
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>, options?: TransactionOptions): Promise<Result>
+  /** Runs `work` as if no transaction were open: what it writes stays when the one around it is undone. */
+  outsideTransaction<Result>(work: () => Promise<Result>): Promise<Result>
   /**
-   * The row there may be.
-   *
-   * @throws {Error} when there is more than one: a defect of the query
+   * The same database, where row-level security knows who asks: each query and transaction carries the caller of the
+   * request, or whom `actAs` named, in the settings `app.principal_id`, `app.roles` and `app.permissions`. What is asked
+   * without this is asked by nobody, and policies let nobody see anything.
    */
-  maybeOne<Item, FromRow>(
-    query: SqlQuery,
-    toItem: RowMapper<Item, FromRow>,
-    options?: QueryOptions,
-  ): Promise<Item | undefined>
-  /** Runs a statement and tells how many rows it changed. */
-  execute(query: SqlQuery, options?: QueryOptions): Promise<number>
+  readonly rowSecured: Database
+  /** The names of its pools, for `isolations` of `createHttp`. */
+  readonly workloads: readonly string[]
   /**
    * Resolves when the database answers within `checkTimeoutMs`; for readiness. Does not stand in line with queries:
    * a busy pool is not a dead database.
@@ -84,257 +77,4 @@ export interface Database {
  */
 export function createDatabase(options: DatabaseOptions): Database {
   return new PooledDatabase(readDatabaseOptions(options))
-}
-
-// `queryMode` and a `query_timeout` per query are pg's, though not in its types.
-type QueryConfig = pg.QueryConfig & { readonly queryMode: 'extended'; readonly query_timeout?: number }
-
-class PooledDatabase implements Database {
-  readonly #settings: DatabaseSettings
-  readonly #pool: pg.Pool
-  readonly #clients = new Set<pg.PoolClient>()
-  #unfinished = 0
-  #closing: Promise<void> | undefined
-  #whenFinished: (() => void) | undefined
-
-  constructor(settings: DatabaseSettings) {
-    this.#settings = settings
-    this.#pool = new pg.Pool({
-      ...clientConfig(settings),
-      max: settings.maxConnections,
-      idleTimeoutMillis: settings.idleTimeoutMs,
-      maxLifetimeSeconds: settings.maxLifetimeSeconds,
-    })
-    this.#survive()
-  }
-
-  async query(query: SqlQuery, options?: QueryOptions): Promise<Row[]> {
-    const result = await this.#run(query, options)
-    return result.rows as Row[]
-  }
-
-  async many<Item, FromRow>(
-    query: SqlQuery,
-    toItem: RowMapper<Item, FromRow>,
-    options?: QueryOptions,
-  ): Promise<Item[]> {
-    const result = await this.#run(query, options)
-    return await mapRows(result.rows, toItem)
-  }
-
-  async one<Item, FromRow>(query: SqlQuery, toItem: RowMapper<Item, FromRow>, options?: QueryOptions): Promise<Item> {
-    const { rows } = await this.#run(query, options)
-    if (rows.length !== 1) throw new Error(`The query gives ${rows.length} rows where there has to be one`)
-    const [item] = await mapRows(rows, toItem)
-    return item as Item
-  }
-
-  async maybeOne<Item, FromRow>(
-    query: SqlQuery,
-    toItem: RowMapper<Item, FromRow>,
-    options?: QueryOptions,
-  ): Promise<Item | undefined> {
-    const { rows } = await this.#run(query, options)
-    if (rows.length > 1) throw new Error(`The query gives ${rows.length} rows where there may be one`)
-    const [item] = await mapRows(rows, toItem)
-    return item
-  }
-
-  async execute(query: SqlQuery, options?: QueryOptions): Promise<number> {
-    const result = await this.#run(query, options)
-    return result.rowCount ?? 0
-  }
-
-  async check(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
-    if (this.#closing !== undefined) throw closed()
-    await withSignal(this.#ping(), signal)
-  }
-
-  stats(): DatabaseStats {
-    const { totalCount, idleCount, waitingCount } = this.#pool
-    return { total: totalCount, idle: idleCount, waiting: waitingCount }
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #run(query: SqlQuery, options: QueryOptions = {}): Promise<pg.QueryResult> {
-    assertSqlQuery(query)
-    this.#unfinished += 1
-    try {
-      const client = await this.#take()
-      return await this.#useOnce(client, query, options)
-    } finally {
-      this.#unfinished -= 1
-      if (this.#unfinished === 0) this.#whenFinished?.()
-    }
-  }
-
-  async #take(): Promise<pg.PoolClient> {
-    if (this.#closing !== undefined) throw closed()
-    const { totalCount, idleCount, waitingCount } = this.#pool
-    const { maxConnections, maxWaiting } = this.#settings
-    if (totalCount >= maxConnections && waitingCount >= maxWaiting + idleCount) throw busy()
-    try {
-      return await this.#pool.connect()
-    } catch (thrown) {
-      throw translateConnectError(thrown)
-    }
-  }
-
-  // Not `pool.query`: that one closes the connection after any error, a unique violation included.
-  async #useOnce(client: pg.PoolClient, query: SqlQuery, options: QueryOptions): Promise<pg.QueryResult> {
-    let isReusable = true
-    try {
-      const result = await client.query(this.#toConfig(query))
-      isReusable = client.getTransactionStatus() === 'I'
-      if (!isReusable)
-        throw new Error('The query left a transaction open; it is rolled back. One query is one transaction')
-      return result
-    } catch (thrown) {
-      if (this.#settings.namedStatements && isStaleStatement(thrown)) {
-        isReusable = false
-        return await this.#useUnnamed(client, query, options)
-      }
-      isReusable &&= sessionSurvives(thrown)
-      throw translateError(thrown, options.constraints)
-    } finally {
-      client.release(!isReusable)
-    }
-  }
-
-  async #useUnnamed(client: pg.PoolClient, query: SqlQuery, options: QueryOptions): Promise<pg.QueryResult> {
-    this.#settings.logger.warn(
-      {},
-      'A prepared statement went stale; its connection is replaced. Once after a migration this is normal; ' +
-        'all the time it means a pooler in transaction mode: set namedStatements to false',
-    )
-    try {
-      return await client.query(unnamed(query))
-    } catch (thrown) {
-      throw translateError(thrown, options.constraints)
-    }
-  }
-
-  #toConfig(query: SqlQuery): QueryConfig {
-    const name = this.#settings.namedStatements ? query.name : undefined
-    return name === undefined ? unnamed(query) : { ...unnamed(query), name }
-  }
-
-  async #ping(): Promise<void> {
-    if (this.#pool.idleCount === 0) return await this.#pingApart()
-    const client = await this.#take()
-    let isReusable = false
-    try {
-      await client.query(this.#pingQuery())
-      isReusable = true
-    } catch (thrown) {
-      throw translateConnectError(thrown)
-    } finally {
-      client.release(!isReusable)
-    }
-  }
-
-  async #pingApart(): Promise<void> {
-    const { checkTimeoutMs } = this.#settings
-    const client = new pg.Client({ ...clientConfig(this.#settings), connectionTimeoutMillis: checkTimeoutMs })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      await client.query(this.#pingQuery())
-    } catch (thrown) {
-      throw translateConnectError(thrown)
-    } finally {
-      // Not awaited: a network that swallows packets would hold the goodbye.
-      client.end().catch(() => {})
-    }
-  }
-
-  #pingQuery(): QueryConfig {
-    return { text: 'select 1', queryMode: 'extended', query_timeout: this.#settings.checkTimeoutMs }
-  }
-
-  /** Node ends the process when an `error` event finds no listener, and connections may fail at any moment. */
-  #survive(): void {
-    this.#pool.on('connect', (client: pg.PoolClient) => {
-      this.#clients.add(client)
-      client.on('error', ({ message, code }: Error & { readonly code?: string }) => {
-        // Not the error itself: the pool hangs the whole client on it.
-        const fields = { reason: message, code }
-        this.#settings.logger.warn(fields, 'A connection to PostgreSQL is lost; the next query opens another')
-      })
-    })
-    this.#pool.on('remove', (client: pg.PoolClient) => this.#clients.delete(client))
-    // The listener of the client has reported it already.
-    this.#pool.on('error', () => {})
-  }
-
-  async #close(): Promise<void> {
-    const { closeTimeoutMs } = this.#settings
-    const endsAt = performance.now() + closeTimeoutMs
-    await within(closeTimeoutMs, this.#finished())
-    await within(Math.max(1, endsAt - performance.now()), this.#pool.end())
-    for (const client of this.#clients) client.connection.stream.destroy()
-  }
-
-  #finished(): Promise<void> {
-    if (this.#unfinished === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#whenFinished = resolve
-    })
-  }
-}
-
-function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
-  return {
-    connectionString: settings.url,
-    application_name: settings.applicationName,
-    connectionTimeoutMillis: settings.connectionTimeoutMs,
-    statement_timeout: settings.statementTimeoutMs,
-    lock_timeout: settings.lockTimeoutMs,
-    idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
-    query_timeout: settings.queryTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    types: { getTypeParser: columnParser as typeof pg.types.getTypeParser },
-  }
-}
-
-// The extended protocol takes one statement per query, so that `;` in a text cannot start another one.
-function unnamed({ text, values }: SqlQuery): QueryConfig {
-  return { text, values: values as unknown[], queryMode: 'extended' }
-}
-
-function closed(): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.closed', 'The service is shutting down. Try again shortly.', {
-    retryAfterSeconds: 1,
-  })
-}
-
-/** Resolves with `work` or after `delayMs`, whichever comes first; a rejection counts as an end. */
-async function within(delayMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, delayMs)
-  })
-  await Promise.race([work.catch(() => {}), timeout])
-  clearTimeout(timer)
-}
-
-/** Stops waiting for `work` when `signal` says so; `work` itself goes on to an end of its own. */
-async function withSignal(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await work
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

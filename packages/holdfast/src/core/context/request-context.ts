@@ -1,11 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from '../../foundation/logger.ts'
 
+/** Who asks, as far as layers below HTTP need to know. */
+export interface Caller {
+  readonly id: string
+  readonly roles: readonly string[]
+  readonly permissions: readonly string[]
+  readonly sessionId?: string | undefined
+}
+
 /** What every layer may know of the request it works for, without being handed it. */
 export interface RequestContext {
   readonly requestId: string
   /** Who asks, as an address in one spelling; `unknown` when the socket is already gone. */
   readonly clientAddress: string
+  /** Who asks, after authentication; nobody on a public route. */
+  readonly principal: Caller | undefined
+  /** The class of work that its route belongs to; databases have a pool for each. */
+  readonly isolation: string | undefined
   /** Adds the request id to each line. */
   readonly logger: Logger
   /** Aborts when the deadline has passed or the client has gone. Hand it to whatever waits. */

@@ -23,6 +23,7 @@ export class ActiveCall implements RequestContext {
   readonly startedAt: number
   /** The route's pattern, for the log; `undefined` beside the routes. */
   route: string | undefined = undefined
+  isolation: string | undefined = undefined
   timeoutMs = 0
   /** Whether the body is still on its way, so that it is the client who takes long. */
   isReceiving = false

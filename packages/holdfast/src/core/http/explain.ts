@@ -51,6 +51,7 @@ export function explainRoute({ method, path, spec }: Route, settings: PipelineSe
           : `${takes.join(', ')}; unknown keys: ${unknownKeys}`,
       ),
       ...limits.body.flatMap(({ gate, member }) => limit(`limit by ${member}`, gate)),
+      ...(spec.isolation === undefined ? [] : [stage('isolation', spec.isolation)]),
       stage('handler', ''),
       stage('reply', `allow-list for ${Object.keys(spec.reply).join(', ')}`),
       stage('log', 'one line'),

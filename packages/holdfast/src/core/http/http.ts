@@ -42,6 +42,8 @@ export interface HttpOptions {
   readonly limiter?: Limiter
   /** Who calls. Mandatory as soon as one route is not public. */
   readonly authenticate?: Authenticate
+  /** The classes of work that routes may belong to; `isolations: database.workloads`. Default: none. */
+  readonly isolations?: readonly string[]
   /** Milliseconds a call may take, 1–3 600 000. Default 10 000. */
   readonly timeoutMs?: number
   /** Largest body in bytes, 1–104 857 600. Default 102 400. */
@@ -134,6 +136,12 @@ class CompiledHttp implements Http {
     if (spec.access !== 'public' && this.#settings.authenticate === undefined) {
       throw new TypeError(
         `Route ${method} ${path} is not public, but \`authenticate\` is missing; nobody could call it`,
+      )
+    }
+    const { isolations } = this.#settings
+    if (spec.isolation !== undefined && !isolations.includes(spec.isolation)) {
+      throw new TypeError(
+        `Route ${method} ${path}: isolation ${JSON.stringify(spec.isolation)} is none of \`isolations\` (${isolations.join(', ') || 'none given'})`,
       )
     }
     this.#add(method, path, this.#compile(route))
@@ -287,6 +295,7 @@ function toSettings(
     trustsCookies: compileCookieTrust(cors),
     prepareSchema: options.prepareSchema,
     authenticate: options.authenticate,
+    isolations: options.isolations ?? [],
     timeoutMs,
     maxBodyBytes,
     maxJsonDepth,

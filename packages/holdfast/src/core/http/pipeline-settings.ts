@@ -20,6 +20,8 @@ export interface PipelineSettings {
   readonly trustsCookies: TrustsCookies
   readonly prepareSchema: PrepareSchema
   readonly authenticate: Authenticate | undefined
+  /** Names that `isolation` of a route may have. */
+  readonly isolations: readonly string[]
   readonly timeoutMs: number
   readonly maxBodyBytes: number
   readonly maxJsonDepth: number

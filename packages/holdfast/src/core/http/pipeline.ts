@@ -36,6 +36,7 @@ export function compileRoute(route: Route, settings: PipelineSettings): RunRoute
 
   return (call, values, search) => {
     call.route = route.path
+    call.isolation = spec.isolation
     call.timeoutMs = timeoutMs
     call.blocks = blocks
     try {

@@ -29,6 +29,11 @@ export interface RouteSpec {
   readonly limit?: string | readonly string[]
   /** Another header policy than the service's `default`, by name. */
   readonly headers?: string
+  /**
+   * The class of work it belongs to, by name: whatever it asks of a database runs on the pool of that name, so that heavy
+   * routes wait for each other and not the light ones for them. Default: none, and so the databases' own default.
+   */
+  readonly isolation?: string
   /** What may leave, for each status the handler answers with. Mandatory. */
   readonly reply: ReplyShapes
   /** What becomes of members no schema names. Default `'refuse'`. */
@@ -140,6 +145,7 @@ const members = new Set([
   'cookies',
   'limit',
   'headers',
+  'isolation',
   'reply',
   'unknownKeys',
   'timeoutMs',
