@@ -32,8 +32,8 @@ export class PooledDatabase extends QueryRunner implements Database {
     this.#survive()
   }
 
-  readonly rowSecured = this
-  readonly workloads = ['interactive']
+  readonly rowSecured: Database = this
+  readonly workloads: readonly string[] = ['interactive']
 
   transaction<Result>(_work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     throw new Error('not yet')
