@@ -4,10 +4,10 @@ import { availableParallelism } from 'node:os'
 import { env } from 'node:process'
 import type { PasswordHasher } from '../../core/auth/password-hasher.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
-import { ValidationError } from '../../foundation/errors.ts'
+import { ServiceUnavailableError, ValidationError, withoutStack } from '../../foundation/errors.ts'
 import { type Logger, silentLogger } from '../../foundation/logger.ts'
+import { Permits } from '../../foundation/permits.ts'
 import { wholeNumber } from '../../foundation/whole-number.ts'
-import { Permits } from './permits.ts'
 
 export interface PasswordHasherOptions {
   /** Memory of one hash in KiB, 8 per lane to 1 048 576. Default 19 456, the least OWASP advises with two iterations. */
@@ -44,10 +44,11 @@ export interface PasswordHasherOptions {
  */
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const costs = readCosts(options)
-  const permits = new Permits(
-    wholeNumber('maxConcurrent', options.maxConcurrent ?? defaultConcurrency(), 1, 128),
-    wholeNumber('maxQueued', options.maxQueued ?? 64, 0, 10_000),
-  )
+  const permits = new Permits({
+    maxTaken: wholeNumber('maxConcurrent', options.maxConcurrent ?? defaultConcurrency(), 1, 128),
+    maxWaiting: wholeNumber('maxQueued', options.maxQueued ?? 64, 0, 10_000),
+    refusal: busy,
+  })
   const logger = options.logger ?? silentLogger
   const nobody = hashOfNobody(costs)
 
@@ -162,3 +163,11 @@ function parse(stored: string): ParsedHashOptions | undefined {
     return undefined
   }
 }
+
+const busy = (): ServiceUnavailableError =>
+  withoutStack(
+    () =>
+      new ServiceUnavailableError('auth.busy', 'Too many people sign in at this moment; try again in a second.', {
+        retryAfterSeconds: 1,
+      }),
+  )
