@@ -15,9 +15,11 @@ export const layersFor = (edge: EdgeName): readonly LayerName[] => ['base', `edg
 /** What `base` imports and does not bring. Exactly one of the other layers fills each. */
 export const slots: readonly string[] = [
   'src/edge.ts',
+  'src/migrate.ts',
   'src/modules/accounts/accounts.repository.ts',
   'src/modules/accounts/audit.repository.ts',
   'src/modules/catalog/catalog.repository.ts',
   'src/platform/database.ts',
+  'src/platform/store-config.ts',
   'test/database.ts',
 ]

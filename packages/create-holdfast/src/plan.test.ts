@@ -60,6 +60,7 @@ const paths = [
   'src/platform/paging.ts',
   'src/platform/redis.ts',
   'src/platform/rights.ts',
+  'src/platform/store-config.ts',
   'src/platform/task.ts',
   'src/seed.ts',
   'test/database.ts',
@@ -97,7 +98,8 @@ describe.each(['fastify', 'express'] as const)('given a service on %s', (edge) =
   test('its .env.example names each setting of its config once, and no other', () => {
     const files = plan(edge)
     const shown = [...textOf(files, '.env.example').matchAll(/^(?:# )?([A-Z_]+)=/gm)].map((match) => String(match[1]))
-    const read = [...textOf(files, 'src/config.ts').matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => String(match[1]))
+    const settings = textOf(files, 'src/config.ts') + textOf(files, 'src/platform/store-config.ts')
+    const read = [...settings.matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => String(match[1]))
     expect(shown.toSorted()).toEqual(read.toSorted())
   })
 

@@ -55,10 +55,11 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
     .singleton('records', ({ database }) => createAccountRecords({ database, logger }))
     .singleton(
       'sessions',
-      ({ database, databaseServer, keys, records }) =>
+      ({ database, databaseServer, redis, keys, records }) =>
         createServiceSessions(config, {
           database,
           databaseUrl: databaseServer.url,
+          redis,
           keys,
           logger,
           findRights: records.findRights,
@@ -83,11 +84,12 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
   )
 
   return service
-    .singleton('http', ({ limiter, sessions, keys, accounts, catalog, health }) =>
+    .singleton('http', ({ database, limiter, sessions, keys, accounts, catalog, health }) =>
       createHttp([...catalog.routes, ...accounts.routes, jwksRoute(keys)], {
         ...pipeline({ limiter, sessions }),
         ...bounds,
         ...failures,
+        isolations: database.workloads,
         health,
       }),
     )

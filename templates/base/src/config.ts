@@ -9,6 +9,7 @@ import {
 } from 'holdfast/config'
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
+import { storeRelations, storeSettings } from './platform/store-config.ts'
 
 const ms = (byDefault: number) => wholeNumber(1, 3_600_000).default(byDefault)
 const count = (byDefault: number) => wholeNumber(1, 10_000).default(byDefault)
@@ -47,10 +48,7 @@ const Settings = z.object({
 
   REDIS_URL: connectionUrl({ schemes: ['redis', 'rediss'] }).optional(),
 
-  DATABASE_URL: connectionUrl({ schemes: ['postgres', 'postgresql'] }).optional(),
-  DATABASE_POOL_SIZE: count(10),
-  DATABASE_STATEMENT_TIMEOUT_MS: ms(5000),
-  DATABASE_MAX_CONNECTIONS: count(100),
+  ...storeSettings,
   INSTANCES: count(1),
 
   DRAIN_DELAY_MS: wholeNumber(0, 3_600_000).optional(),
@@ -81,10 +79,7 @@ export const drainDelayMs = (config: Config): number =>
 const afterStopMs = 7000
 
 const relations = (config: Config): readonly Relation[] => [
-  {
-    holds: config.NODE_ENV !== 'production' || config.DATABASE_URL !== undefined,
-    message: 'DATABASE_URL is missing: production takes no embedded database. Set it, or DATABASE_URL_FILE',
-  },
+  ...storeRelations(config),
   {
     holds: config.ACCESS_TOKEN_SECONDS < config.SESSION_IDLE_SECONDS,
     message: 'ACCESS_TOKEN_SECONDS must be below SESSION_IDLE_SECONDS, or sessions end before anybody would refresh',
@@ -100,16 +95,6 @@ const relations = (config: Config): readonly Relation[] => [
   {
     holds: config.NODE_ENV !== 'production' || !config.REVEAL_DEFECTS,
     message: 'REVEAL_DEFECTS sends stacks to callers; production does not take it. Remove it',
-  },
-  {
-    holds: config.DATABASE_STATEMENT_TIMEOUT_MS < config.REQUEST_TIMEOUT_MS,
-    message: 'DATABASE_STATEMENT_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or calls give up before their query does',
-  },
-  {
-    // One more of each instance listens for revoked sessions.
-    holds: (config.DATABASE_POOL_SIZE + 1) * config.INSTANCES <= config.DATABASE_MAX_CONNECTIONS,
-    message:
-      '(DATABASE_POOL_SIZE + 1) × INSTANCES must not exceed DATABASE_MAX_CONNECTIONS, or the last instances get none',
   },
   {
     holds: config.KEEP_ALIVE_TIMEOUT_MS > config.BALANCER_IDLE_TIMEOUT_MS,

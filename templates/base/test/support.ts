@@ -2,7 +2,7 @@ import { silentLogger } from 'holdfast/logging'
 import { createApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import type { Role } from '../src/platform/rights.ts'
-import { createDatabaseForTest } from './database.ts'
+import { createDatabaseForTest, type DatabaseForTest } from './database.ts'
 
 export interface Answer {
   readonly status: number
@@ -20,7 +20,7 @@ export type CallService = (
 
 export interface TestService {
   readonly url: string
-  readonly databaseUrl: string
+  readonly database: DatabaseForTest
   readonly call: CallService
   /** An account of its own with these roles. */
   createAccount(...roles: Role[]): Promise<TestAccount>
@@ -41,11 +41,13 @@ export interface TestCaller extends TestAccount {
   readonly call: CallService
 }
 
-/** The whole service on a free port, with an empty, migrated database of its own unless `env` names one. */
-export async function startService(env: Readonly<Record<string, string>> = {}): Promise<TestService> {
-  const database = env['DATABASE_URL'] === undefined ? await createDatabaseForTest() : undefined
-  const databaseUrl = env['DATABASE_URL'] ?? database?.url ?? ''
-  const config = readConfig({ NODE_ENV: 'test', ...generous, ...env, DATABASE_URL: databaseUrl })
+/** The whole service on a free port, with an empty, migrated database of its own unless it shares that of another one. */
+export async function startService(
+  env: Readonly<Record<string, string>> = {},
+  shared?: DatabaseForTest,
+): Promise<TestService> {
+  const database = shared ?? (await createDatabaseForTest())
+  const config = readConfig({ NODE_ENV: 'test', ...generous, ...env, ...database.env })
   const app = await createApp(config, {
     logger: silentLogger,
     signal: new AbortController().signal,
@@ -62,7 +64,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   }
   return {
     url: server.url,
-    databaseUrl,
+    database,
     call,
     createAccount,
     async signIn(...roles) {
@@ -77,7 +79,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
       server.destroy()
       await server.stop()
       await app.dispose()
-      await database?.drop()
+      if (shared === undefined) await database.drop()
     },
   }
 }

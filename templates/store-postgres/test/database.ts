@@ -7,14 +7,20 @@ interface Template extends TestDatabase {
   readonly adminUrl: string
 }
 
+export interface DatabaseForTest extends TestDatabase {
+  /** By which settings the service finds it. */
+  readonly env: Readonly<Record<string, string>>
+}
+
 let template: Promise<Template> | undefined
 // Here and not where it is made: what is registered in a hook or a test is over with that.
 after(async () => (await template)?.drop())
 
 /** A copy of a database that is started and migrated once per run: TEST_DATABASE_URL, or an embedded one. */
-export async function createDatabaseForTest(): Promise<TestDatabase> {
+export async function createDatabaseForTest(): Promise<DatabaseForTest> {
   const { adminUrl, name } = await (template ??= createTemplate())
-  return createTestDatabase({ adminUrl, template: name })
+  const database = await createTestDatabase({ adminUrl, template: name })
+  return { ...database, env: { DATABASE_URL: database.url } }
 }
 
 async function createTemplate(): Promise<Template> {

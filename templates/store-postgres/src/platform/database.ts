@@ -2,6 +2,7 @@ import type { SessionStore } from 'holdfast/auth'
 import type { Logger } from 'holdfast/logging'
 import { assertMigrated as assertAllMigrated, migrate } from 'holdfast/migrations'
 import { createDatabase, createPostgresSessionStore, type Database } from 'holdfast/postgres'
+import type { Redis } from 'holdfast/redis'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config.ts'
 
@@ -46,6 +47,13 @@ export const openDatabase = (url: string, config: Config, logger: Logger): Datab
 /** @throws {MigrationError} when the database lacks a migration that this code counts on */
 export const assertMigrated = (database: Database): Promise<void> => assertAllMigrated(database, migrations)
 
+export interface SessionStoreNeeds {
+  readonly database: Database
+  readonly databaseUrl: string
+  readonly redis: Redis | undefined
+  readonly logger: Logger
+}
+
 /** Sessions live where the accounts do: what Redis forgets signs nobody out, and in. */
-export const createSessionStore = (database: Database, url: string, logger: Logger): SessionStore =>
-  createPostgresSessionStore(database, { listenUrl: url, logger })
+export const createSessionStore = ({ database, databaseUrl, logger }: SessionStoreNeeds): SessionStore =>
+  createPostgresSessionStore(database, { listenUrl: databaseUrl, logger })

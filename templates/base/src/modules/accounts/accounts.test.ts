@@ -413,7 +413,7 @@ describe('given two instances of the service', () => {
   let two: TestService
   before(async () => {
     one = await startService({ AUTH_KEYS })
-    two = await startService({ AUTH_KEYS, DATABASE_URL: one.databaseUrl })
+    two = await startService({ AUTH_KEYS }, one.database)
   })
   after(async () => {
     await two.stop()

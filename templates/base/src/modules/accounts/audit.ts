@@ -31,7 +31,7 @@ export class Audit {
 
   /**
    * Written beside the answer, which does not wait for it; when that fails, the log has it. What must not be lost is
-   * written by the repository in one statement with the change it tells of.
+   * written by the repository together with the change it tells of.
    */
   note(event: AuditEvent): void {
     this.#events.insert(event).catch((error: unknown) => {
