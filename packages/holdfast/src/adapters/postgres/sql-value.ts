@@ -40,7 +40,7 @@ function toTimestamp(date: Date): string {
   return date.toISOString()
 }
 
-function isSqlJson(value: unknown): value is SqlJson {
+export function isSqlJson(value: unknown): value is SqlJson {
   return typeof value === 'object' && value !== null && jsonText in value
 }
 

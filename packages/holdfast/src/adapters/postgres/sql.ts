@@ -1,110 +1,18 @@
-import { statementNames } from './statement-names.ts'
-import type { StatementOrigin } from './statement-names.ts'
-import { toSqlJson, toSqlParameter } from './sql-value.ts'
-import type { SqlJson, SqlParameter, SqlValue } from './sql-value.ts'
+import { quote, plainName, show } from './sql-names.ts'
+import { order } from './sql-order.ts'
+import { changes } from './sql-patch.ts'
+import { assertSqlQuery, compose, fragment, fromTemplate, isSqlQuery } from './sql-query.ts'
+import type { SqlQuery } from './sql-query.ts'
+import { records } from './sql-records.ts'
+import { toSqlJson } from './sql-value.ts'
+import type { SqlJson, SqlValue } from './sql-value.ts'
 
-// A registered symbol: two copies of this package know each other's queries, and no JSON body can forge one.
-const parts: unique symbol = Symbol.for('holdfast.SqlQuery')
-
-/**
- * A piece of SQL with its values apart, made by {@link sql} and by nothing else. It never changes.
- * Serves as a whole query and as a fragment inside another one.
- */
-export interface SqlQuery {
-  /** The text with `$1, $2, …` where the values belong. */
-  readonly text: string
-  /** What goes to the server beside the text, in the order of `$1, $2, …`. */
-  readonly values: readonly SqlParameter[]
-  /** The name under which a connection keeps this text prepared; missing once the process has handed out its share. */
-  readonly name: string | undefined
-  /** The text around the values: always one more than there are values. */
-  readonly [parts]: readonly string[]
-}
-
-class Query implements SqlQuery {
-  readonly values: readonly SqlParameter[]
-  readonly [parts]: readonly string[]
-  #statement: Statement | undefined
-
-  constructor(texts: readonly string[], values: readonly SqlParameter[], statement?: Statement) {
-    this.values = values
-    this[parts] = texts
-    this.#statement = statement
-    Object.freeze(this)
-  }
-
-  get text(): string {
-    return this.#whole().text
-  }
-
-  get name(): string | undefined {
-    return this.#whole().name
-  }
-
-  // Fragments are numbered only when somebody sends them, so nesting numbers each value once.
-  #whole(): Statement {
-    return (this.#statement ??= new Statement(this[parts], 'composed'))
-  }
-}
-
-class Statement {
-  readonly text: string
-  readonly #origin: StatementOrigin
-
-  constructor(texts: readonly string[], origin: StatementOrigin) {
-    this.text = texts.reduce((text, part, index) => `${text}$${index}${part}`)
-    this.#origin = origin
-  }
-
-  get name(): string | undefined {
-    return statementNames.nameOf(this.text, this.#origin)
-  }
-}
-
-// The engine gives each place in the source one array of texts for ever, which makes it the key of what was made of it.
-const templates = new WeakMap<TemplateStringsArray, Statement>()
-
-// The protocol counts parameters in 16 bits; one more wraps around and corrupts the connection.
-const maxValues = 65_535
+export { assertSqlQuery, isSqlQuery } from './sql-query.ts'
+export type { SqlQuery } from './sql-query.ts'
 
 function tag(texts: TemplateStringsArray, ...values: readonly (SqlValue | SqlQuery)[]): SqlQuery {
   assertTemplate(texts)
   return values.some(isSqlQuery) ? compose(texts, values) : fromTemplate(texts, values as readonly SqlValue[])
-}
-
-function fromTemplate(texts: TemplateStringsArray, values: readonly SqlValue[]): SqlQuery {
-  let statement = templates.get(texts)
-  if (statement === undefined) {
-    statement = new Statement(texts, 'template')
-    templates.set(texts, statement)
-  }
-  return new Query(texts, toParameters(values), statement)
-}
-
-function compose(texts: readonly string[], items: readonly (SqlValue | SqlQuery)[]): SqlQuery {
-  const flatTexts: string[] = [texts[0] ?? '']
-  const flatValues: SqlParameter[] = []
-  const append = (text: string): void => {
-    flatTexts.push((flatTexts.pop() ?? '') + text)
-  }
-  items.forEach((item, index) => {
-    if (isSqlQuery(item)) {
-      append(item[parts][0] ?? '')
-      for (const text of item[parts].slice(1)) flatTexts.push(text)
-      for (const value of item.values) flatValues.push(value)
-    } else {
-      flatValues.push(toSqlParameter(item))
-      flatTexts.push('')
-    }
-    append(texts[index + 1] ?? '')
-  })
-  assertCount(flatValues)
-  return new Query(Object.freeze(flatTexts), Object.freeze(flatValues))
-}
-
-function toParameters(values: readonly SqlValue[]): readonly SqlParameter[] {
-  assertCount(values)
-  return Object.freeze(values.map(toSqlParameter))
 }
 
 /**
@@ -182,6 +90,9 @@ export interface Sql {
   readonly identifier: typeof identifier
   readonly columns: typeof columns
   readonly join: typeof join
+  readonly order: typeof order
+  readonly changes: typeof changes
+  readonly records: typeof records
   readonly json: typeof json
   /** No text at all; for a clause that is left away. */
   readonly empty: SqlQuery
@@ -189,46 +100,13 @@ export interface Sql {
 
 const comma = fragment(', ')
 
-export const sql: Sql = Object.freeze(Object.assign(tag, { identifier, columns, join, json, empty: fragment('') }))
-
-export function isSqlQuery(value: unknown): value is SqlQuery {
-  return typeof value === 'object' && value !== null && parts in value
-}
-
-/** @throws {TypeError} for a string or anything else that the `sql` tag did not make */
-export function assertSqlQuery(value: unknown): asserts value is SqlQuery {
-  if (isSqlQuery(value)) return
-  throw new TypeError(`SQL is written with the tag, as in sql\`select …\`; received ${show(value)}`)
-}
+export const sql: Sql = Object.freeze(
+  Object.assign(tag, { identifier, columns, join, order, changes, records, json, empty: fragment('') }),
+)
 
 // Compilers freeze the texts of a template and give them `raw`; a list that came from a caller has neither.
 function assertTemplate(texts: TemplateStringsArray): void {
   const isTemplate = Array.isArray(texts) && Object.isFrozen(texts) && Array.isArray(texts.raw)
   if (!isTemplate) throw new TypeError('sql is a template tag; write sql`select …` instead of calling it')
   if (texts.some((text) => text === undefined)) throw new TypeError('The template holds a broken \\ escape')
-}
-
-function assertCount(values: readonly unknown[]): void {
-  if (values.length <= maxValues) return
-  throw new RangeError(
-    `A query takes at most ${maxValues} values; received ${values.length}. Pass arrays and unnest() them instead`,
-  )
-}
-
-function plainName(name: string): string {
-  if (typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
-  throw new TypeError(`A column or table name is made of letters, digits and _; received ${show(name)}`)
-}
-
-function quote(name: string): string {
-  if (name.includes('\0')) throw new TypeError('A name in SQL holds no NUL character')
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-function fragment(text: string): SqlQuery {
-  return new Query(Object.freeze([text]), Object.freeze([]))
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : value === null ? 'null' : typeof value
 }
