@@ -13,6 +13,8 @@ const products = Array.from({ length: 200 }, (_, at) => ({
   sku: `SEED-${String(at + 1).padStart(4, '0')}`,
   name: `${makes[at % makes.length]} ${kinds[Math.floor(at / makes.length) % kinds.length]}`,
   priceCents: 250 + ((at * 7919) % 40_000),
+  // A few are sold out.
+  stock: (at * 31) % 97,
 }))
 
 /** Products to try things on, and two people who may and may not change them. Run twice, it changes nothing. */

@@ -1,12 +1,12 @@
 import type { SessionStore } from 'holdfast/auth'
 import type { Logger } from 'holdfast/logging'
 import { assertMigrated as assertAllMigrated, migrate } from 'holdfast/migrations'
-import { createDatabase, createPostgresSessionStore, type Database } from 'holdfast/postgres'
+import { createDatabase, createPostgresSessionStore, type Database, type Transactions } from 'holdfast/postgres'
 import type { Redis } from 'holdfast/redis'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config.ts'
 
-export type { Database }
+export type { Database, Transactions }
 
 const migrations = fileURLToPath(new URL('../../migrations', import.meta.url))
 const developmentData = fileURLToPath(new URL('../../.data/pg', import.meta.url))

@@ -1,5 +1,6 @@
-import { type AccessRule, del, empty, get, pageOf, patch, post, roles } from 'holdfast/http'
+import { del, empty, get, pageOf, patch, post, roles } from 'holdfast/http'
 import { z } from 'zod'
+import { person } from '../../platform/rights.ts'
 import type { AccountsController } from './accounts.controller.ts'
 import {
   Account,
@@ -19,8 +20,6 @@ import {
   Tokens,
 } from './accounts.schema.ts'
 
-/** Who signed in. Not a machine with an API key: it speaks for its owner within its scope, and the account is in none. */
-const person: AccessRule = { rule: 'person', allows: ({ sessionId }) => sessionId !== undefined }
 const admin = roles('admin')
 
 export const accountsRoutes = (accounts: AccountsController) => [

@@ -4,6 +4,8 @@ import { createCatalogRepository } from './catalog.repository.ts'
 import { catalogRoutes } from './catalog.routes.ts'
 import { CatalogService } from './catalog.service.ts'
 
+export type { CatalogService, Item, Lack, Reservation } from './catalog.service.ts'
+
 export interface CatalogNeeds {
   readonly database: Database
 }

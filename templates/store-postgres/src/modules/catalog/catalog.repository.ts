@@ -10,6 +10,12 @@ export interface ProductFilter {
   readonly limit: number
 }
 
+export interface StockChange {
+  readonly id: string
+  /** Pieces; below zero when they leave. */
+  readonly by: number
+}
+
 export interface CatalogRepository {
   /** Newest first. */
   list(filter: ProductFilter): Promise<Product[]>
@@ -20,6 +26,10 @@ export interface CatalogRepository {
   update(id: string, change: ProductChange): Promise<Product | undefined>
   /** Gives nothing when no active product has this id. */
   archive(id: string): Promise<Product | undefined>
+  /** Those there are, as they stay until the transaction ends: whoever else holds or changes one waits. */
+  hold(ids: readonly string[]): Promise<Product[]>
+  /** @throws {ConflictError} when a product would have less than nothing */
+  changeStock(changes: readonly StockChange[]): Promise<void>
 }
 
 export const createCatalogRepository = (database: Database): CatalogRepository => new SqlCatalogRepository(database)
@@ -29,19 +39,31 @@ interface ProductRow {
   readonly sku: string
   readonly name: string
   readonly price_cents: number
+  readonly stock: number
   readonly status: Product['status']
   readonly version: number
   readonly created_at: Date
   readonly updated_at: Date
 }
 
-const columns = sql.columns(['id', 'sku', 'name', 'price_cents', 'status', 'version', 'created_at', 'updated_at'])
+const columns = sql.columns([
+  'id',
+  'sku',
+  'name',
+  'price_cents',
+  'stock',
+  'status',
+  'version',
+  'created_at',
+  'updated_at',
+])
 
 const toProduct = (row: ProductRow): Product => ({
   id: row.id,
   sku: row.sku,
   name: row.name,
   priceCents: row.price_cents,
+  stock: row.stock,
   status: row.status,
   version: row.version,
   createdAt: row.created_at.toISOString(),
@@ -51,6 +73,8 @@ const toProduct = (row: ProductRow): Product => ({
 const constraints = {
   products_sku_key: (cause: unknown) =>
     new ConflictError('catalog.sku_taken', 'Another product has this SKU; choose another one.', { cause }),
+  products_stock_not_negative: (cause: unknown) =>
+    new ConflictError('catalog.out_of_stock', 'There are fewer pieces than that.', { cause }),
 }
 
 class SqlCatalogRepository implements CatalogRepository {
@@ -74,20 +98,22 @@ class SqlCatalogRepository implements CatalogRepository {
     return this.#database.maybeOne(sql`select ${columns} from products where id = ${id}`, toProduct)
   }
 
-  insert({ sku, name, priceCents }: NewProduct): Promise<Product> {
+  insert({ sku, name, priceCents, stock }: NewProduct): Promise<Product> {
     return this.#database.one(
-      sql`insert into products (sku, name, price_cents) values (${sku}, ${name}, ${priceCents}) returning ${columns}`,
+      sql`
+        insert into products (sku, name, price_cents, stock) values (${sku}, ${name}, ${priceCents}, ${stock})
+        returning ${columns}`,
       toProduct,
       { constraints },
     )
   }
 
-  update(id: string, { version, name, priceCents }: ProductChange): Promise<Product | undefined> {
+  update(id: string, { version, name, priceCents, stock }: ProductChange): Promise<Product | undefined> {
     return this.#database.maybeOne(
       sql`
         update products
         set name = coalesce(${name ?? null}, name), price_cents = coalesce(${priceCents ?? null}, price_cents),
-          version = version + 1, updated_at = now()
+          stock = coalesce(${stock ?? null}, stock), version = version + 1, updated_at = now()
         where id = ${id} and version = ${version} and status = 'active'
         returning ${columns}`,
       toProduct,
@@ -101,6 +127,24 @@ class SqlCatalogRepository implements CatalogRepository {
         where id = ${id} and status = 'active'
         returning ${columns}`,
       toProduct,
+    )
+  }
+
+  hold(ids: readonly string[]): Promise<Product[]> {
+    // In one order, whoever asks and in which, so that no two transactions wait for each other.
+    return this.#database.many(
+      sql`select ${columns} from products where id = any (${ids}::uuid[]) order by id for no key update`,
+      toProduct,
+    )
+  }
+
+  async changeStock(changes: readonly StockChange[]): Promise<void> {
+    await this.#database.execute(
+      sql`
+        update products set stock = stock + change.by, version = version + 1, updated_at = now()
+        from unnest(${changes.map(({ id }) => id)}::uuid[], ${changes.map(({ by }) => by)}::integer[]) as change (id, by)
+        where products.id = change.id`,
+      { constraints },
     )
   }
 }

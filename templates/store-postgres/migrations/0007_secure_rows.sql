@@ -1,0 +1,73 @@
+-- The service works as app_service whoever it signs in as. That role owns nothing and may not change the schema, and no
+-- policy lets it see a row by default. A login that is to serve and does not migrate needs: grant app_service to <login>.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'app_service') then
+    create role app_service nologin;
+  end if;
+exception
+  -- Roles belong to the server, and another of its databases is migrated at the same moment.
+  when duplicate_object or unique_violation then null;
+  when insufficient_privilege then
+    raise exception 'The role app_service is missing, and % may not create roles', current_user
+      using hint = format('Ask somebody who may for: create role app_service nologin; grant app_service to %I', current_user);
+end
+$$;
+
+do $$
+begin
+  if current_setting('server_version_num')::integer < 160000 then
+    if not pg_has_role('app_service', 'member') then
+      grant app_service to current_user;
+    end if;
+  -- Before version 16 this is no syntax, so it is text.
+  elsif not pg_has_role('app_service', 'set') then
+    execute 'grant app_service to current_user with inherit false, set true';
+  end if;
+end
+$$;
+
+grant usage on schema public to app_service;
+grant select, insert, update, delete on all tables in schema public to app_service;
+alter default privileges in schema public grant select, insert, update, delete on tables to app_service;
+alter default privileges in schema public grant usage on sequences to app_service;
+
+-- It reads which migrations there are. What was audited stays, and so does what was ordered, but for its status.
+revoke insert, update, delete on pgmigrations from app_service;
+revoke update, delete on audit_events from app_service;
+revoke update, delete on orders, order_lines from app_service;
+grant update (status, updated_at) on orders to app_service;
+
+-- Who asks, as the service says at the beginning of each transaction; nobody while it has said nothing.
+create function caller_id() returns uuid
+  language sql stable parallel safe
+  return nullif(current_setting('app.principal_id', true), '')::uuid;
+
+create function caller_may(permission text) returns boolean
+  language sql stable parallel safe
+  return coalesce(permission = any (string_to_array(current_setting('app.permissions', true), ',')), false);
+
+alter table orders enable row level security;
+-- Its owner, too, sees no more than the policies say. Superusers do, whatever is said.
+alter table orders force row level security;
+alter table order_lines enable row level security;
+alter table order_lines force row level security;
+
+-- (select …) is asked once for a statement, and not once for a row.
+create policy orders_seen on orders for select using (
+  account_id = (select caller_id())
+  or (select caller_may('orders:read') or caller_may('orders:ship') or caller_may('reports:read'))
+);
+create policy orders_placed on orders for insert with check (account_id = (select caller_id()) and status = 'placed');
+create policy orders_cancelled on orders for update
+  using (account_id = (select caller_id()) and status = 'placed')
+  with check (account_id = (select caller_id()) and status = 'cancelled');
+create policy orders_shipped on orders for update
+  using ((select caller_may('orders:ship')) and status = 'placed')
+  with check ((select caller_may('orders:ship')) and status = 'shipped');
+
+create policy order_lines_seen on order_lines for select using (
+  account_id = (select caller_id())
+  or (select caller_may('orders:read') or caller_may('orders:ship') or caller_may('reports:read'))
+);
+create policy order_lines_placed on order_lines for insert with check (account_id = (select caller_id()));
