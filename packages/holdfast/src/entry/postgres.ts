@@ -4,7 +4,14 @@ export { createDatabase } from '../adapters/postgres/database.ts'
 export type { Database, DatabaseStats, PoolStats, Transaction } from '../adapters/postgres/database.ts'
 export type { Queries, QueryOptions } from '../adapters/postgres/queries.ts'
 export type { IsolationLevel, TransactionOptions, Transactions } from '../core/transactions/transactions.ts'
-export type { DatabaseOptions } from '../adapters/postgres/database-options.ts'
+export type {
+  DatabaseOptions,
+  PoolOptions,
+  ReplicaOptions,
+  WorkloadOptions,
+} from '../adapters/postgres/database-options.ts'
+export { assertRowSecurity } from '../adapters/postgres/row-security.ts'
+export type { OutboundCalls } from '../core/transactions/outbound-calls.ts'
 export { translateError } from '../adapters/postgres/errors.ts'
 export type { ConstraintErrors } from '../adapters/postgres/errors.ts'
 export type { Row, RowMapper } from '../adapters/postgres/rows.ts'

@@ -13,6 +13,8 @@ export interface PermitsOptions {
   readonly clock?: Clock
   /** While it says so, none is given out; call {@link Permits.wake} when that is over. Default: never */
   readonly isHeld?: () => boolean
+  /** Told when nobody waits any more, for whatever reason. */
+  readonly onDrained?: () => void
 }
 
 /** Lets a bounded number go on, a bounded number wait in the order they came, and turns the rest away at once. */
@@ -85,6 +87,7 @@ export class Permits {
         timer?.cancel()
         signal?.removeEventListener('abort', leave)
         this.#waiting.delete(begin)
+        if (this.#waiting.size === 0) this.#options.onDrained?.()
       }
       const begin = (): void => {
         end()

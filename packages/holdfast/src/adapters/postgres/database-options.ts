@@ -1,22 +1,21 @@
 import pg from 'pg'
+import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
+import { systemClock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/clock.ts'
 import { silentLogger } from '../../foundation/logger.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { wholeNumber } from '../../foundation/whole-number.ts'
 
 /**
- * How a {@link Database} connects and how long it waits. No wait is without a limit, so none can be switched off:
- * whole milliseconds from 1 to 3 600 000, unless said otherwise.
+ * How one pool connects and how long it waits. No wait is without a limit, so none can be switched off: whole
+ * milliseconds from 1 to 3 600 000, unless said otherwise.
  */
-export interface DatabaseOptions {
-  /** `postgres://user:password@host:5432/database`, TLS as `?sslmode=verify-full`. Timeouts belong in these options. */
-  readonly url: string
-  /** Shown in `pg_stat_activity`. Default `holdfast` */
-  readonly applicationName?: string
+export interface PoolOptions {
   /** Connections at most, 1 to 1 000. Times the number of processes, stay below `max_connections`. Default 10 */
   readonly maxConnections?: number
   /** Queries that may wait for a connection, 0 to 100 000; the next one fails at once. Default 1 000 */
   readonly maxWaiting?: number
-  /** How long a query waits for a connection, a free one or a new one. Default 3 000 */
+  /** How long a query waits for a connection to be free, and how long a new one may take. Default 3 000 */
   readonly connectionTimeoutMs?: number
   /** How long the server works on one statement. Default 10 000 */
   readonly statementTimeoutMs?: number
@@ -36,6 +35,44 @@ export interface DatabaseOptions {
    * Default 1 800
    */
   readonly maxLifetimeSeconds?: number
+  /** `low` begins nothing while queries of a `high` pool wait for a connection. Default `high` */
+  readonly priority?: 'high' | 'low'
+}
+
+/** A pool for one class of work. What is left out is as the database's own pool has it. */
+export interface WorkloadOptions extends PoolOptions {
+  /** Mandatory, because it adds to what the server has to hold. */
+  readonly maxConnections: number
+}
+
+/** A copy of the database that answers reads which may lag. */
+export interface ReplicaOptions {
+  readonly url: string
+  /**
+   * How old an answer may be, milliseconds, 100 to 3 600 000; while the replica is further behind, the primary answers.
+   * Default 1 000
+   */
+  readonly maxLagMs?: number
+}
+
+export interface DatabaseOptions extends PoolOptions {
+  /** `postgres://user:password@host:5432/database`, TLS as `?sslmode=verify-full`. Timeouts belong in these options. */
+  readonly url: string
+  /** Shown in `pg_stat_activity`. Default `holdfast` */
+  readonly applicationName?: string
+  /**
+   * The role whose rights connections have, in place of the one that signs in, which has to be a member of it. For row
+   * security: an owner or a superuser would see everything. Not for PgBouncer in transaction mode. Default: none
+   */
+  readonly role?: string
+  /** Pools beside `interactive`, by the name that `isolation` of routes gives. Default: none */
+  readonly workloads?: Readonly<Record<string, WorkloadOptions>>
+  /** Default: none, so that the primary answers everything */
+  readonly replica?: ReplicaOptions
+  /** How long a transaction may take with all its attempts, unless it says otherwise. Default 15 000 */
+  readonly transactionTimeoutMs?: number
+  /** What becomes of HTTP calls that are made inside a transaction. Default `warn` */
+  readonly outboundCalls?: OutboundCalls
   /** How long `check` waits. Default 2 000 */
   readonly checkTimeoutMs?: number
   /** How long `close` waits for running queries before it cuts them off. Default 5 000 */
@@ -48,50 +85,140 @@ export interface DatabaseOptions {
   readonly namedStatements?: boolean
   /** Told of lost connections. Default: nobody */
   readonly logger?: Logger
+  readonly clock?: Clock
+}
+
+/** One pool with every default in place and every bound checked. */
+export interface PoolSettings extends Required<PoolOptions> {
+  readonly name: string
+  readonly url: string
+  readonly applicationName: string
+  readonly role: string | undefined
+  readonly checkTimeoutMs: number
+  readonly namedStatements: boolean
+  readonly logger: Logger
+  readonly clock: Clock
 }
 
 /** {@link DatabaseOptions} with every default in place and every bound checked. */
-export type DatabaseSettings = Required<DatabaseOptions>
+export interface DatabaseSettings {
+  /** The first is that of the database itself. */
+  readonly pools: readonly [PoolSettings, ...PoolSettings[]]
+  readonly replica: Required<ReplicaOptions> | undefined
+  readonly transactionTimeoutMs: number
+  readonly outboundCalls: OutboundCalls
+  readonly closeTimeoutMs: number
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** The pool of whatever says nothing else. */
+const defaultWorkload = 'interactive'
 
 /** @throws {RangeError | TypeError} for a value out of bounds, showing it, and for a URL that is none, not showing it */
 export function readDatabaseOptions(options: DatabaseOptions): DatabaseSettings {
-  assertUrl(options.url)
-  const statementTimeoutMs = milliseconds(options, 'statementTimeoutMs', 10_000)
-  const settings: DatabaseSettings = {
-    url: options.url,
-    applicationName: options.applicationName ?? 'holdfast',
-    maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 10, 1, 1000),
-    maxWaiting: wholeNumber('maxWaiting', options.maxWaiting ?? 1000, 0, 100_000),
-    connectionTimeoutMs: milliseconds(options, 'connectionTimeoutMs', 3000),
-    statementTimeoutMs,
-    lockTimeoutMs: milliseconds(options, 'lockTimeoutMs', Math.min(3000, statementTimeoutMs)),
-    idleInTransactionTimeoutMs: milliseconds(options, 'idleInTransactionTimeoutMs', 10_000),
-    queryTimeoutMs: wholeNumber(
-      'queryTimeoutMs',
-      options.queryTimeoutMs ?? statementTimeoutMs + 1000,
-      1,
-      hourMs + 1000,
-    ),
-    idleTimeoutMs: milliseconds(options, 'idleTimeoutMs', 30_000),
-    maxLifetimeSeconds: wholeNumber('maxLifetimeSeconds', options.maxLifetimeSeconds ?? 1800, 1, 86_400),
-    checkTimeoutMs: milliseconds(options, 'checkTimeoutMs', 2000),
+  const { workloads = {}, outboundCalls = 'warn', logger = silentLogger, clock = systemClock } = options
+  assertUrl('url', options.url)
+  assertRole(options)
+  if (!['warn', 'refuse', 'allow'].includes(outboundCalls)) {
+    throw new TypeError(`outboundCalls is warn, refuse or allow; received ${String(outboundCalls)}`)
+  }
+  const own = readPool(defaultWorkload, options, options)
+  const others = Object.entries(workloads).map(([name, workload]) => {
+    assertWorkloadName(name)
+    const pool = { ...options, queryTimeoutMs: undefined, lockTimeoutMs: undefined, ...workload }
+    return within(`workloads.${name}`, () => readPool(name, pool, options, own.lockTimeoutMs))
+  })
+  return {
+    pools: [own, ...others],
+    replica: readReplica(options.replica),
+    transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 15_000),
+    outboundCalls,
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
+    logger,
+    clock,
+  }
+}
+
+function readPool(name: string, pool: LoosePoolOptions, options: DatabaseOptions, lockTimeoutMs = 3000): PoolSettings {
+  const { applicationName = 'holdfast', logger = silentLogger, clock = systemClock, priority = 'high' } = options
+  const statementTimeoutMs = milliseconds(pool, 'statementTimeoutMs', 10_000)
+  const settings: PoolSettings = {
+    name,
+    url: options.url,
+    applicationName: name === defaultWorkload ? applicationName : `${applicationName} ${name}`,
+    role: options.role,
+    maxConnections: wholeNumber('maxConnections', pool.maxConnections ?? 10, 1, 1000),
+    maxWaiting: wholeNumber('maxWaiting', pool.maxWaiting ?? 1000, 0, 100_000),
+    connectionTimeoutMs: milliseconds(pool, 'connectionTimeoutMs', 3000),
+    statementTimeoutMs,
+    lockTimeoutMs: milliseconds(pool, 'lockTimeoutMs', Math.min(lockTimeoutMs, statementTimeoutMs)),
+    idleInTransactionTimeoutMs: milliseconds(pool, 'idleInTransactionTimeoutMs', 10_000),
+    queryTimeoutMs: wholeNumber('queryTimeoutMs', pool.queryTimeoutMs ?? statementTimeoutMs + 1000, 1, hourMs + 1000),
+    idleTimeoutMs: milliseconds(pool, 'idleTimeoutMs', 30_000),
+    maxLifetimeSeconds: wholeNumber('maxLifetimeSeconds', pool.maxLifetimeSeconds ?? 1800, 1, 86_400),
+    priority: pool.priority ?? priority,
+    checkTimeoutMs: milliseconds(options, 'checkTimeoutMs', 2000),
     namedStatements: options.namedStatements ?? true,
-    logger: options.logger ?? silentLogger,
+    logger,
+    clock,
+  }
+  if (settings.priority !== 'high' && settings.priority !== 'low') {
+    throw new TypeError(`priority is high or low; received ${String(settings.priority)}`)
   }
   assertOrder(settings)
   return settings
 }
 
+/** {@link PoolOptions}, of which some may be there without a value. */
+type LoosePoolOptions = { readonly [Name in keyof PoolOptions]: PoolOptions[Name] | undefined }
+
+function readReplica(replica: ReplicaOptions | undefined): Required<ReplicaOptions> | undefined {
+  if (replica === undefined) return undefined
+  assertUrl('replica.url', replica.url)
+  return { url: replica.url, maxLagMs: wholeNumber('replica.maxLagMs', replica.maxLagMs ?? 1000, 100, hourMs) }
+}
+
+function assertWorkloadName(name: string): void {
+  if (name !== defaultWorkload && /^[a-z][a-z0-9_-]{0,31}$/.test(name)) return
+  throw new TypeError(
+    `A workload is named with a-z, 0-9, _ and - and not \`${defaultWorkload}\`, which is the database's own; received ${JSON.stringify(name)}`,
+  )
+}
+
+/** Says which part of the options is meant. */
+function within<Result>(part: string, read: () => Result): Result {
+  try {
+    return read()
+  } catch (thrown) {
+    if (thrown instanceof RangeError) throw new RangeError(`${part}: ${thrown.message}`, { cause: thrown })
+    if (thrown instanceof TypeError) throw new TypeError(`${part}: ${thrown.message}`, { cause: thrown })
+    throw thrown
+  }
+}
+
+function assertRole({ role, url }: DatabaseOptions): void {
+  if (role === undefined) return
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(role)) {
+    throw new TypeError(`role is made of a-z, 0-9 and _; received ${JSON.stringify(role)}`)
+  }
+  // It would go before ours, and the role would be forgotten without a word.
+  if (parametersOf(url).has('options')) throw new TypeError('url sets options, which carry the role; take them out')
+}
+
 const hourMs = 3_600_000
 
-type TimeoutName = Extract<keyof DatabaseOptions, `${string}TimeoutMs`>
+type TimeoutName<Options> = Extract<keyof Options, `${string}TimeoutMs`>
 
-function milliseconds(options: DatabaseOptions, name: TimeoutName, byDefault: number): number {
+function milliseconds<Options extends DatabaseOptions | LoosePoolOptions>(
+  options: Options,
+  name: TimeoutName<Options>,
+  byDefault: number,
+): number {
   return wholeNumber(name, options[name] ?? byDefault, 1, hourMs)
 }
 
-function assertOrder({ lockTimeoutMs, statementTimeoutMs, queryTimeoutMs }: DatabaseSettings): void {
+function assertOrder({ lockTimeoutMs, statementTimeoutMs, queryTimeoutMs }: PoolSettings): void {
   if (lockTimeoutMs > statementTimeoutMs) {
     throw new RangeError(
       `lockTimeoutMs (${lockTimeoutMs}) cannot be above statementTimeoutMs (${statementTimeoutMs}): it would never come`,
@@ -109,24 +236,32 @@ function assertOrder({ lockTimeoutMs, statementTimeoutMs, queryTimeoutMs }: Data
 const ownParameters = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout']
 
 // The URL holds a password, so no message here shows it.
-function assertUrl(url: unknown): asserts url is string {
+function assertUrl(option: string, url: unknown): asserts url is string {
   if (typeof url !== 'string' || !/^postgres(ql)?:\/\//i.test(url)) {
     throw new TypeError(
-      'url starts with postgres:// or postgresql://, as in postgres://user:password@host:5432/database',
+      `${option} starts with postgres:// or postgresql://, as in postgres://user:password@host:5432/database`,
     )
   }
-  const parameters = new URLSearchParams(url.split('?').slice(1).join('?'))
+  const parameters = parametersOf(url)
   const doubled = ownParameters.find((name) => parameters.has(name))
   if (doubled !== undefined) {
-    throw new TypeError(`url sets ${doubled}; take it out and set the timeout in the options, where it has bounds`)
+    throw new TypeError(
+      `${option} sets ${doubled}; take it out and set the timeout in the options, where it has bounds`,
+    )
   }
   try {
     // Reads the URL, and the files of its certificates, as each connection will.
     void new pg.Client({ connectionString: url })
   } catch (cause) {
     // oxlint-disable-next-line preserve-caught-error -- what the parser throws may hold the URL, and so the password
-    throw new TypeError(`url cannot be read: ${reasonOf(cause)}. Percent-encode special characters of the password`)
+    throw new TypeError(
+      `${option} cannot be read: ${reasonOf(cause)}. Percent-encode special characters of the password`,
+    )
   }
+}
+
+function parametersOf(url: string): URLSearchParams {
+  return new URLSearchParams(url.split('?').slice(1).join('?'))
 }
 
 function reasonOf(cause: unknown): string {

@@ -1,6 +1,7 @@
 import type { Transactions, TransactionOptions } from '../../core/transactions/transactions.ts'
 import { readDatabaseOptions } from './database-options.ts'
 import type { DatabaseOptions } from './database-options.ts'
+import { DatabaseCore } from './database-core.ts'
 import { PooledDatabase } from './pooled-database.ts'
 import type { Queries } from './queries.ts'
 
@@ -76,5 +77,5 @@ export interface Database extends Queries, Transactions {
  * @throws {RangeError | TypeError} for an option out of its bounds
  */
 export function createDatabase(options: DatabaseOptions): Database {
-  return new PooledDatabase(readDatabaseOptions(options))
+  return new PooledDatabase(new DatabaseCore(readDatabaseOptions(options)))
 }

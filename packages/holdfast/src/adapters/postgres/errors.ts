@@ -52,6 +52,57 @@ export function translateConnectError(thrown: unknown): unknown {
   return translated === thrown ? unavailable(thrown) : translated
 }
 
+/** What it means when a connection could not be opened because of the role it was to take; nothing for other reasons. */
+export function roleMissing(thrown: unknown, role: string | undefined): Error | undefined {
+  // 22023 invalid_parameter_value: there is no such role; 42501 insufficient_privilege: it may not be taken.
+  if (role === undefined || !['22023', '42501'].includes(sqlStateOf(thrown) ?? '')) return undefined
+  return new Error(
+    `The database does not let us act as the role ${role}. Run the migrations, which create it, and grant it to the login`,
+    { cause: thrown },
+  )
+}
+
+/**
+ * Whether the database gave up on a transaction for reasons that may be over when it is tried again: somebody else was in
+ * the way, or a statement that it had prepared went stale.
+ */
+export function mayEndBetter(thrown: unknown): boolean {
+  for (let at = thrown, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth += 1) {
+    const state = sqlStateOf(at)
+    // serialization_failure, deadlock_detected
+    if (state === '40001' || state === '40P01' || isStaleStatement(at)) return true
+  }
+  return false
+}
+
+/** Whether a statement was not looked at because one before it in the same transaction had failed. */
+export function isAborted(thrown: unknown): boolean {
+  return sqlStateOf(thrown) === '25P02'
+}
+
+/** Whether it is the connection that failed, and neither what was asked nor how long it was held. */
+export function isConnectionLoss(thrown: unknown): boolean {
+  const state = sqlStateOf(thrown)
+  return state === undefined ? isOutage(thrown) : isOutageState(state)
+}
+
+/** The one failure after which nobody can tell whether it was done. */
+export function outcomeUnknown(cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError(
+    'database.outcome_unknown',
+    'The connection was lost while this was being saved, so it may be saved or not. Look before you repeat it.',
+    { cause },
+  )
+}
+
+/** A transaction that took too long. */
+export function tookTooLong(timeoutMs: number): GatewayTimeoutError {
+  return new GatewayTimeoutError(
+    'database.transaction_timeout',
+    `This did not end within the ${timeoutMs} ms that it was given, so nothing of it was saved. Try again.`,
+  )
+}
+
 /** Every connection is taken and too many calls wait for one already, or the database itself has no room. */
 export function busy(cause?: unknown): ServiceUnavailableError {
   return new ServiceUnavailableError('database.busy', 'Too much is going on at once. Try again shortly.', {

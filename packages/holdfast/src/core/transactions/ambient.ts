@@ -21,6 +21,7 @@ export function withScope<Result>(owner: object, scope: AmbientScope | undefined
 }
 
 /** The transaction of `owner` that the caller runs in. A flow may be in transactions of several owners. */
+// oxlint-disable-next-line no-unnecessary-type-parameters -- who owns a scope knows what it is
 export function scopeOf<Scope extends AmbientScope>(owner: object): Scope | undefined {
   for (let at = storage.getStore(); at !== undefined; at = at.outer) {
     if (at.owner === owner) return at.scope as Scope | undefined

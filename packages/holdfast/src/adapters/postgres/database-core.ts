@@ -1,0 +1,195 @@
+import type { QueryResult } from 'pg'
+import { currentIsolation } from '../../core/context/acting.ts'
+import { currentRequest } from '../../core/context/request-context.ts'
+import { type AfterCommit, runAfterCommit } from '../../core/transactions/after-commit.ts'
+import { scopeOf, withScope } from '../../core/transactions/ambient.ts'
+import { watchOutboundCalls } from '../../core/transactions/outbound-calls.ts'
+import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
+import type { TransactionOptions } from '../../core/transactions/transactions.ts'
+import type { DatabaseStats, PoolStats } from './database.ts'
+import type { DatabaseSettings, PoolSettings } from './database-options.ts'
+import { runAlone } from './one-statement.ts'
+import type { QueryOptions } from './queries.ts'
+import { Replicas } from './replicas.ts'
+import { assertSqlQuery } from './sql.ts'
+import type { SqlQuery } from './sql.ts'
+import { runTransaction } from './run-transaction.ts'
+import type { TransactionHost } from './transaction-root.ts'
+import type { TransactionScope, Work } from './transaction-scope.ts'
+import { closed, Workload } from './workload.ts'
+
+/** The pools of a database and what they have in common: who may begin, which pool serves, when all is over. */
+export class DatabaseCore {
+  readonly #settings: DatabaseSettings
+  readonly #pools: ReadonlyMap<string, Workload>
+  readonly #default: Workload
+  readonly #replicas: Replicas | undefined
+  readonly #host: TransactionHost
+  #outermost: TransactionScope | undefined
+  #unfinished = 0
+  #closing: Promise<void> | undefined
+  #whenFinished: (() => void) | undefined
+
+  constructor(settings: DatabaseSettings) {
+    this.#settings = settings
+    const pools = settings.pools.map((pool) => this.#open(pool))
+    this.#default = pools[0] as Workload
+    this.#pools = new Map(pools.map((pool) => [pool.name, pool]))
+    this.#replicas = settings.replica && new Replicas(settings, settings.replica, this.#default)
+    this.#host = { owner: this, logger: settings.logger, outboundCalls: settings.outboundCalls }
+    if (settings.outboundCalls !== 'allow') watchOutboundCalls()
+  }
+
+  #open(settings: PoolSettings): Workload {
+    const isLow = settings.priority === 'low'
+    const isHeld = (): boolean =>
+      isLow && this.#all().some((pool) => pool.settings.priority === 'high' && pool.isWaitedFor)
+    return new Workload(settings, isHeld, () => {
+      if (!isLow) for (const pool of this.#all()) pool.wake()
+    })
+  }
+
+  #all(): Workload[] {
+    return [...this.#pools.values(), ...(this.#replicas?.pools ?? [])]
+  }
+
+  get workloads(): readonly string[] {
+    return [...this.#pools.keys()]
+  }
+
+  /** The pool for the class of work that the caller belongs to; the default one for classes that have none here. */
+  #pool(): Workload {
+    const isolation = currentIsolation()
+    return (isolation !== undefined && this.#pools.get(isolation)) || this.#default
+  }
+
+  async run(query: SqlQuery, options: QueryOptions, isSecured: boolean): Promise<QueryResult> {
+    assertSqlQuery(query)
+    const scope = this.#scope()
+    if (scope !== undefined) return await scope.run(query, options, isSecured)
+    const signal = options.signal === undefined ? currentRequest()?.signal : (options.signal ?? undefined)
+    const pool = this.#pool()
+    return await this.#counted(async () => {
+      if (options.mayLag === true && this.#replicas !== undefined) {
+        const answer = await this.#replicas.read(pool, (replica) =>
+          runAlone(replica, query, options, isSecured, signal),
+        )
+        if (answer !== undefined) return answer
+      }
+      const result = await runAlone(pool, query, options, isSecured, signal)
+      this.#replicas?.noteStatement(query)
+      return result
+    })
+  }
+
+  async transaction<Result>(work: Work<Result>, options: TransactionOptions, isSecured: boolean): Promise<Result> {
+    const scope = this.#scope()
+    if (scope !== undefined) return await scope.nest(work, options, isSecured)
+    const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
+    const { result, callbacks } = await this.#counted(() =>
+      runTransaction(work, {
+        pool: this.#pool(),
+        settings,
+        host: this.#host,
+        isSecured,
+        clock: this.#settings.clock,
+        requestSignal: currentRequest()?.signal,
+      }),
+    )
+    if (!settings.readOnly) this.#replicas?.noteWrite()
+    if (callbacks.length > 0) await this.outsideTransaction(() => runAfterCommit(callbacks, this.#settings.logger))
+    return result
+  }
+
+  afterCommit(callback: AfterCommit): void {
+    const scope = this.#scope()
+    if (scope === undefined) void runAfterCommit([callback], this.#settings.logger)
+    else scope.afterCommit(callback)
+  }
+
+  outsideTransaction<Result>(work: () => Promise<Result>): Promise<Result> {
+    return withScope(this, undefined, work)
+  }
+
+  #scope(): TransactionScope | undefined {
+    return scopeOf<TransactionScope>(this) ?? this.#outermost
+  }
+
+  async check(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.#closing !== undefined) throw closed()
+    await withSignal(this.#default.ping(), signal)
+  }
+
+  stats(): DatabaseStats {
+    const pools: Record<string, PoolStats> = {}
+    const all = { total: 0, idle: 0, waiting: 0 }
+    for (const pool of this.#all()) {
+      const stats = pool.stats()
+      pools[pool.name] = stats
+      all.total += stats.total
+      all.idle += stats.idle
+      all.waiting += stats.waiting
+    }
+    return { ...all, pools }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { closeTimeoutMs } = this.#settings
+    const endsAt = performance.now() + closeTimeoutMs
+    this.#replicas?.stop()
+    const pools = this.#all()
+    await within(closeTimeoutMs, this.#finished())
+    for (const pool of pools) pool.refuse()
+    await within(Math.max(1, endsAt - performance.now()), Promise.all(pools.map((pool) => pool.end())))
+    for (const pool of pools) pool.cut()
+  }
+
+  #finished(): Promise<void> {
+    if (this.#unfinished === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#whenFinished = resolve
+    })
+  }
+
+  async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw closed()
+    this.#unfinished += 1
+    try {
+      return await work()
+    } finally {
+      this.#unfinished -= 1
+      if (this.#unfinished === 0) this.#whenFinished?.()
+    }
+  }
+}
+
+/** Resolves with `work` or after `delayMs`, whichever comes first; a rejection counts as an end. */
+async function within(delayMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, delayMs)
+  })
+  await Promise.race([work.catch(() => {}), timeout])
+  clearTimeout(timer)
+}
+
+/** Stops waiting for `work` when `signal` says so; `work` itself goes on to an end of its own. */
+async function withSignal(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await work
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

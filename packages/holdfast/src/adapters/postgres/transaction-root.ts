@@ -1,0 +1,167 @@
+import type { QueryResult } from 'pg'
+import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
+import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
+import type { Logger } from '../../foundation/logger.ts'
+import type { Connection } from './connection.ts'
+import { isAborted, isConnectionLoss, mayEndBetter, outcomeUnknown, sessionSurvives, translateError } from './errors.ts'
+import type { QueryOptions } from './queries.ts'
+import type { SqlQuery } from './sql.ts'
+
+/** What a transaction knows of the database it belongs to. */
+export interface TransactionHost {
+  /** Under whom its scopes are found. */
+  readonly owner: object
+  readonly logger: Logger
+  readonly outboundCalls: OutboundCalls
+}
+
+const rollbackTimeoutMs = 2000
+
+/** One attempt at a transaction: a connection from BEGIN to COMMIT or ROLLBACK, shared by all its nested parts. */
+export class TransactionRoot {
+  readonly host: TransactionHost
+  readonly settings: TransactionSettings
+  readonly #connection: Connection
+  readonly #signal: AbortSignal
+  #isOver = false
+  /** What the server refused first, so that what follows from it can say so. */
+  #failure: unknown = undefined
+  /** Why it cannot be committed any more, whatever the work makes of it. */
+  #doom: { readonly reason: unknown; readonly mayRetry: boolean } | undefined = undefined
+  #outboundCall: string | undefined = undefined
+
+  constructor(connection: Connection, settings: TransactionSettings, host: TransactionHost, signal: AbortSignal) {
+    this.#connection = connection
+    this.settings = settings
+    this.host = host
+    this.#signal = signal
+  }
+
+  // Waited for, because a statement behind a BEGIN that failed would be committed by itself.
+  async begin(): Promise<void> {
+    const { isolation, readOnly } = this.settings
+    const level = isolation === undefined ? '' : ` isolation level ${isolation}`
+    await this.control(`begin${level}${readOnly ? ' read only' : ''}`)
+  }
+
+  /** @throws {Error} when it has ended: its connection may be somebody else's by now */
+  assertOpen(): void {
+    if (this.#isOver) throw usedAfterEnd()
+  }
+
+  async send(query: SqlQuery, { constraints }: QueryOptions): Promise<QueryResult> {
+    this.assertOpen()
+    return await this.#watch(this.#connection.send(this.#connection.configOf(query), this.#signal), constraints)
+  }
+
+  /** A statement of the transaction's own. */
+  async control(text: string): Promise<void> {
+    this.assertOpen()
+    await this.#watch(this.#connection.send({ text }, this.#signal))
+  }
+
+  async #watch(sent: Promise<QueryResult>, constraints?: QueryOptions['constraints']): Promise<QueryResult> {
+    try {
+      const result = await sent
+      if (!this.#isOver && !this.#connection.isInTransaction) throw this.#endedBySql()
+      return result
+    } catch (thrown) {
+      throw this.#explain(thrown, constraints)
+    }
+  }
+
+  #explain(thrown: unknown, constraints: QueryOptions['constraints']): unknown {
+    if (this.#signal.aborted) return this.#signal.reason
+    // It says only that something before it failed.
+    if (isAborted(thrown)) return this.#failure ?? thrown
+    const explained = translateError(thrown, constraints)
+    this.#failure ??= explained
+    if (mayEndBetter(thrown)) this.#doom ??= { reason: explained, mayRetry: true }
+    else if (this.#connection.isBroken) this.#doom ??= { reason: explained, mayRetry: isConnectionLoss(thrown) }
+    return explained
+  }
+
+  #endedBySql(): Error {
+    this.#connection.break()
+    const reason = new Error(
+      'A query ended the transaction it ran in. Leave begin, commit and rollback to `transaction`',
+    )
+    this.#doom ??= { reason, mayRetry: false }
+    return reason
+  }
+
+  /** Undoes what happened since a savepoint. */
+  async undoPart(savepoint: string): Promise<void> {
+    if (this.#isOver || this.#connection.isBroken) return
+    await this.control(`rollback to savepoint ${savepoint}`)
+    this.#failure = undefined
+    await this.control(`release savepoint ${savepoint}`)
+  }
+
+  /** Called for HTTP calls inside of it. */
+  noteOutboundCall(target: string): void {
+    const { outboundCalls, logger } = this.host
+    if (this.#isOver || outboundCalls === 'allow' || this.#outboundCall !== undefined) return
+    this.#outboundCall = target
+    if (outboundCalls === 'warn') {
+      logger.warn({ target }, 'A transaction calls another service while it holds a connection and locks')
+      return
+    }
+    const reason = new Error(
+      `A transaction called ${target} while it held a connection and locks, so it is undone. ` +
+        'Call before it, or after it by `afterCommit`',
+    )
+    this.#doom ??= { reason, mayRetry: false }
+  }
+
+  /** @throws why it was not committed, or that nobody knows whether it was */
+  async commit(): Promise<void> {
+    this.#signal.throwIfAborted()
+    if (this.#doom !== undefined) throw this.#doom.reason
+    this.#isOver = true
+    // Without the signal: once it is asked for, a commit is not taken back.
+    const { command } = await this.#connection.send({ text: 'commit' }).catch((thrown: unknown) => {
+      throw this.#explainCommit(thrown)
+    })
+    if (command === 'COMMIT') return
+    // PostgreSQL answers ROLLBACK, and no error, when a statement had failed.
+    if (this.#failure !== undefined) throw this.#failure as Error
+    throw new Error('The transaction was rolled back in place of being committed')
+  }
+
+  #explainCommit(thrown: unknown): unknown {
+    if (sessionSurvives(thrown) || this.settings.readOnly) return translateError(thrown)
+    return outcomeUnknown(thrown)
+  }
+
+  /** Undoes all of it. Never rejects: a connection on which that fails is not used again. */
+  async rollback(): Promise<void> {
+    this.#isOver = true
+    const connection = this.#connection
+    if (connection.isBroken) return
+    // Statements that nobody waited for would have the locks stay until they are done.
+    if (connection.isBusy) connection.cancel()
+    try {
+      await connection.send({ text: 'rollback', query_timeout: rollbackTimeoutMs })
+      if (connection.isInTransaction) connection.break()
+    } catch (err) {
+      connection.break()
+      this.host.logger.warn(
+        { err },
+        'A transaction could not be rolled back; its connection is closed, which undoes it',
+      )
+    }
+  }
+
+  /** Whether another attempt may end better. Nothing of this one is there. */
+  mayRetry(thrown: unknown): boolean {
+    return this.#doom === undefined ? mayEndBetter(thrown) : this.#doom.mayRetry
+  }
+}
+
+export function usedAfterEnd(): Error {
+  return new Error(
+    'A transaction was used after its end. Wait for everything that is asked inside of it, ' +
+      'or start what goes on without it by `outsideTransaction`',
+  )
+}

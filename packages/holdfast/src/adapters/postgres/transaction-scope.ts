@@ -1,0 +1,161 @@
+import type { QueryResult } from 'pg'
+import type { AfterCommit } from '../../core/transactions/after-commit.ts'
+import { type AmbientScope, withScope } from '../../core/transactions/ambient.ts'
+import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
+import type { TransactionOptions } from '../../core/transactions/transactions.ts'
+import type { Transaction } from './database.ts'
+import { QueryRunner } from './queries.ts'
+import type { QueryOptions } from './queries.ts'
+import { currentRowAccess } from './row-security.ts'
+import { assertSqlQuery } from './sql.ts'
+import type { SqlQuery } from './sql.ts'
+import { usedAfterEnd } from './transaction-root.ts'
+import type { TransactionRoot } from './transaction-root.ts'
+
+export type Work<Result> = (tx: Transaction) => Promise<Result>
+
+/** A transaction, or a part of one that can be undone by itself (a savepoint). */
+export class TransactionScope implements AmbientScope {
+  readonly #root: TransactionRoot
+  readonly #depth: number
+  readonly #callbacks: AfterCommit[] = []
+  /** The part that is under way. Whatever else is asked here waits for it: in between it would be undone with it. */
+  #part: Promise<void> | undefined = undefined
+  #rowAccess: string | undefined
+  #isOver = false
+
+  constructor(root: TransactionRoot, outer?: TransactionScope) {
+    this.#root = root
+    this.#depth = outer === undefined ? 0 : outer.#depth + 1
+    this.#rowAccess = outer === undefined ? undefined : outer.#rowAccess
+  }
+
+  /** What is to happen after the commit. */
+  get callbacks(): readonly AfterCommit[] {
+    return this.#callbacks
+  }
+
+  async run(query: SqlQuery, options: QueryOptions, isSecured: boolean): Promise<QueryResult> {
+    assertSqlQuery(query)
+    this.#assertOpen()
+    // Here and in `nest`: nothing is awaited between the last look and the act, or somebody else's part would begin there.
+    while (this.#part !== undefined) await this.#partEnds()
+    if (isSecured) this.#identify()
+    return await this.#root.send(query, options)
+  }
+
+  /** Runs `work` as a part of this one. */
+  async nest<Result>(work: Work<Result>, options: TransactionOptions, isSecured: boolean): Promise<Result> {
+    this.#assertAllows(options)
+    this.#assertOpen()
+    while (this.#part !== undefined) await this.#partEnds()
+    const part = new TransactionScope(this.#root, this)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#part = promise
+    try {
+      const result = await part.#runAsPart(work, isSecured)
+      this.#callbacks.push(...part.#callbacks)
+      return result
+    } finally {
+      this.#part = undefined
+      resolve()
+    }
+  }
+
+  async #runAsPart<Result>(work: Work<Result>, isSecured: boolean): Promise<Result> {
+    const savepoint = `hf_${this.#depth}`
+    // Not waited for: it travels with the first statement, which fails too if this does.
+    this.#root.control(`savepoint ${savepoint}`).catch(() => {})
+    try {
+      const result = await this.enter(work, isSecured)
+      await this.#root.control(`release savepoint ${savepoint}`)
+      return result
+    } catch (thrown) {
+      // What was thrown says more than that undoing failed too, which then dooms the whole.
+      await this.#root.undoPart(savepoint).catch(() => {})
+      throw thrown
+    }
+  }
+
+  /** Runs `work` inside; afterwards nobody gets in any more. */
+  async enter<Result>(work: Work<Result>, isSecured: boolean): Promise<Result> {
+    try {
+      const result = await withScope(this.#root.host.owner, this, () => work(new TransactionView(this, isSecured)))
+      if (this.#part !== undefined) throw new Error('A transaction inside of another one was not waited for')
+      return result
+    } finally {
+      this.#isOver = true
+    }
+  }
+
+  afterCommit(callback: AfterCommit): void {
+    this.#assertOpen()
+    this.#callbacks.push(callback)
+  }
+
+  noteOutboundCall(target: string): void {
+    if (!this.#isOver) this.#root.noteOutboundCall(target)
+  }
+
+  /** Tells policies who asks, if they do not know yet. Travels with the statement, which fails too if this does. */
+  #identify(): void {
+    const { key, query } = currentRowAccess()
+    if (key === this.#rowAccess) return
+    this.#rowAccess = key
+    this.#root.send(query, {}).catch(() => {})
+  }
+
+  async #partEnds(): Promise<void> {
+    await this.#part
+    this.#assertOpen()
+  }
+
+  #assertOpen(): void {
+    if (this.#isOver) throw usedAfterEnd()
+    this.#root.assertOpen()
+  }
+
+  #assertAllows(options: TransactionOptions): void {
+    const { settings } = this.#root
+    const { isolation } = readTransactionOptions(options, settings.timeoutMs)
+    if (isolation !== undefined && rank(isolation) > rank(settings.isolation)) {
+      throw new Error(
+        `A transaction inside of another one has its isolation, ${settings.isolation ?? 'the default'}; ` +
+          `ask for ${isolation} where the outermost begins`,
+      )
+    }
+    if (settings.readOnly && options.readOnly === false) {
+      throw new Error('A transaction that writes was begun inside of one that is read only')
+    }
+  }
+}
+
+const levels = [undefined, 'read committed', 'repeatable read', 'serializable'] as const
+const rank = (isolation: (typeof levels)[number]): number => Math.max(1, levels.indexOf(isolation))
+
+class TransactionView extends QueryRunner implements Transaction {
+  readonly #scope: TransactionScope
+  readonly #isSecured: boolean
+
+  constructor(scope: TransactionScope, isSecured: boolean) {
+    super()
+    this.#scope = scope
+    this.#isSecured = isSecured
+  }
+
+  get rowSecured(): Transaction {
+    return new TransactionView(this.#scope, true)
+  }
+
+  protected run(query: SqlQuery, options: QueryOptions): Promise<QueryResult> {
+    return this.#scope.run(query, options, this.#isSecured)
+  }
+
+  transaction<Result>(work: Work<Result>, options: TransactionOptions = {}): Promise<Result> {
+    return this.#scope.nest(work, options, this.#isSecured)
+  }
+
+  afterCommit(callback: AfterCommit): void {
+    this.#scope.afterCommit(callback)
+  }
+}
