@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface PermitsOptions {
   /** How many may be out at once. */
@@ -82,7 +82,6 @@ export class Permits {
     const { maxWaiting, waitMs, clock, refusal } = this.#options
     if (this.#waiting.size >= maxWaiting) throw refusal()
     return new Promise((resolve, reject) => {
-      let timer: Timer | undefined
       const end = (): void => {
         timer?.cancel()
         signal?.removeEventListener('abort', leave)
@@ -99,11 +98,11 @@ export class Permits {
       }
       this.#waiting.add(begin)
       signal?.addEventListener('abort', leave, { once: true })
-      if (waitMs === undefined) return
-      timer = clock?.schedule(waitMs, () => {
+      const tooLate = (): void => {
         end()
         reject(refusal())
-      })
+      }
+      const timer = waitMs === undefined ? undefined : clock?.schedule(waitMs, tooLate)
     })
   }
 }

@@ -14,8 +14,8 @@ import { Replicas } from './replicas.ts'
 import { assertSqlQuery } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
 import { runTransaction } from './run-transaction.ts'
-import type { TransactionHost } from './transaction-root.ts'
-import type { TransactionScope, Work } from './transaction-scope.ts'
+import { type TransactionHost, TransactionRoot } from './transaction-root.ts'
+import { TransactionScope, type Work } from './transaction-scope.ts'
 import { closed, Workload } from './workload.ts'
 
 /** The pools of a database and what they have in common: who may begin, which pool serves, when all is over. */
@@ -25,7 +25,7 @@ export class DatabaseCore {
   readonly #default: Workload
   readonly #replicas: Replicas | undefined
   readonly #host: TransactionHost
-  #outermost: TransactionScope | undefined
+  #harness: TransactionScope | undefined
   #unfinished = 0
   #closing: Promise<void> | undefined
   #whenFinished: (() => void) | undefined
@@ -65,8 +65,10 @@ export class DatabaseCore {
 
   async run(query: SqlQuery, options: QueryOptions, isSecured: boolean): Promise<QueryResult> {
     assertSqlQuery(query)
-    const scope = this.#scope()
+    const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.run(query, options, isSecured)
+    if (this.#harness !== undefined)
+      return await this.#harness.nest(() => this.run(query, options, isSecured), {}, isSecured)
     const signal = options.signal === undefined ? currentRequest()?.signal : (options.signal ?? undefined)
     const pool = this.#pool()
     return await this.#counted(async () => {
@@ -83,8 +85,9 @@ export class DatabaseCore {
   }
 
   async transaction<Result>(work: Work<Result>, options: TransactionOptions, isSecured: boolean): Promise<Result> {
-    const scope = this.#scope()
+    const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.nest(work, options, isSecured)
+    if (this.#harness !== undefined) return await this.#runInHarness(this.#harness, work, options, isSecured)
     const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
     const { result, callbacks } = await this.#counted(() =>
       runTransaction(work, {
@@ -97,22 +100,60 @@ export class DatabaseCore {
       }),
     )
     if (!settings.readOnly) this.#replicas?.noteWrite()
-    if (callbacks.length > 0) await this.outsideTransaction(() => runAfterCommit(callbacks, this.#settings.logger))
+    await this.#afterCommit(callbacks)
     return result
   }
 
+  async #afterCommit(callbacks: readonly AfterCommit[]): Promise<void> {
+    if (callbacks.length > 0) await this.outsideTransaction(() => runAfterCommit(callbacks, this.#settings.logger))
+  }
+
   afterCommit(callback: AfterCommit): void {
-    const scope = this.#scope()
+    const scope = scopeOf<TransactionScope>(this)
     if (scope === undefined) void runAfterCommit([callback], this.#settings.logger)
     else scope.afterCommit(callback)
   }
 
   outsideTransaction<Result>(work: () => Promise<Result>): Promise<Result> {
-    return withScope(this, undefined, work)
+    // In a test there is but one transaction, and who waits for what comes after it would wait for ever.
+    return this.#harness === undefined ? withScope(this, undefined, work) : work()
   }
 
-  #scope(): TransactionScope | undefined {
-    return scopeOf<TransactionScope>(this) ?? this.#outermost
+  /**
+   * For tests: from now on, whatever is asked of this database happens in one transaction that is never committed, and
+   * transactions are parts of it. What is asked at once is done one after another.
+   */
+  async openHarness(): Promise<() => Promise<void>> {
+    if (this.#harness !== undefined)
+      throw new Error('This database is in a transaction of a test already; end that one first')
+    const connection = await this.#default.take(undefined)
+    const settings = readTransactionOptions({ timeoutMs: 3_600_000 }, 3_600_000)
+    const root = new TransactionRoot(connection, settings, this.#host, new AbortController().signal)
+    try {
+      await root.begin()
+      // Somebody may be looking at a breakpoint.
+      await root.control('set local idle_in_transaction_session_timeout = 0')
+    } catch (thrown) {
+      this.#default.release(connection)
+      throw thrown
+    }
+    this.#harness = new TransactionScope(root, undefined, true)
+    return async () => {
+      this.#harness = undefined
+      await root.rollback()
+      this.#default.release(connection)
+    }
+  }
+
+  async #runInHarness<Result>(
+    harness: TransactionScope,
+    work: Work<Result>,
+    options: TransactionOptions,
+    isSecured: boolean,
+  ): Promise<Result> {
+    const result = await harness.nest(work, options, isSecured)
+    await this.#afterCommit(harness.takeCallbacks())
+    return result
   }
 
   async check(signal?: AbortSignal): Promise<void> {

@@ -8,6 +8,9 @@ import type { QueryOptions } from './queries.ts'
 import type { SqlQuery } from './sql.ts'
 import type { Work } from './transaction-scope.ts'
 
+/** How `holdfast/testing` has everything happen in one transaction that is never committed. */
+export const openHarness: unique symbol = Symbol('holdfast.openHarness')
+
 /** A face of a database: as whoever asks (`rowSecured`), or as nobody. */
 export class PooledDatabase extends QueryRunner implements Database {
   readonly rowSecured: Database
@@ -39,6 +42,11 @@ export class PooledDatabase extends QueryRunner implements Database {
 
   outsideTransaction<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#core.outsideTransaction(work)
+  }
+
+  /** @returns how to end it */
+  [openHarness](): Promise<() => Promise<void>> {
+    return this.#core.openHarness()
   }
 
   check(signal?: AbortSignal): Promise<void> {

@@ -58,7 +58,7 @@ async function attempt<Result>(
     await root.begin()
     const result = await orAborted(scope.enter(work, isSecured), signal)
     await root.commit()
-    return { result, callbacks: scope.callbacks }
+    return { result, callbacks: scope.takeCallbacks() }
   } catch (thrown) {
     await root.rollback()
     throw thrown

@@ -28,7 +28,6 @@ export class TransactionRoot {
   #failure: unknown = undefined
   /** Why it cannot be committed any more, whatever the work makes of it. */
   #doom: { readonly reason: unknown; readonly mayRetry: boolean } | undefined = undefined
-  #outboundCall: string | undefined = undefined
 
   constructor(connection: Connection, settings: TransactionSettings, host: TransactionHost, signal: AbortSignal) {
     this.#connection = connection
@@ -96,22 +95,6 @@ export class TransactionRoot {
     await this.control(`rollback to savepoint ${savepoint}`)
     this.#failure = undefined
     await this.control(`release savepoint ${savepoint}`)
-  }
-
-  /** Called for HTTP calls inside of it. */
-  noteOutboundCall(target: string): void {
-    const { outboundCalls, logger } = this.host
-    if (this.#isOver || outboundCalls === 'allow' || this.#outboundCall !== undefined) return
-    this.#outboundCall = target
-    if (outboundCalls === 'warn') {
-      logger.warn({ target }, 'A transaction calls another service while it holds a connection and locks')
-      return
-    }
-    const reason = new Error(
-      `A transaction called ${target} while it held a connection and locks, so it is undone. ` +
-        'Call before it, or after it by `afterCommit`',
-    )
-    this.#doom ??= { reason, mayRetry: false }
   }
 
   /** @throws why it was not committed, or that nobody knows whether it was */

@@ -22,17 +22,24 @@ export class TransactionScope implements AmbientScope {
   /** The part that is under way. Whatever else is asked here waits for it: in between it would be undone with it. */
   #part: Promise<void> | undefined = undefined
   #rowAccess: string | undefined
+  #outboundCall: string | undefined = undefined
   #isOver = false
+  /** What whoever began it takes for the whole transaction. */
+  readonly #whole: TransactionScope
+  readonly #isHarness: boolean
 
-  constructor(root: TransactionRoot, outer?: TransactionScope) {
+  /** @param isHarness - whether it is that of a test, in which each part is a whole transaction to whoever began it */
+  constructor(root: TransactionRoot, outer?: TransactionScope, isHarness = false) {
     this.#root = root
+    this.#isHarness = isHarness
+    this.#whole = outer === undefined || outer.#isHarness ? this : outer.#whole
     this.#depth = outer === undefined ? 0 : outer.#depth + 1
     this.#rowAccess = outer === undefined ? undefined : outer.#rowAccess
   }
 
-  /** What is to happen after the commit. */
-  get callbacks(): readonly AfterCommit[] {
-    return this.#callbacks
+  /** What is to happen after the commit. Gives each of them once. */
+  takeCallbacks(): readonly AfterCommit[] {
+    return this.#callbacks.splice(0)
   }
 
   async run(query: SqlQuery, options: QueryOptions, isSecured: boolean): Promise<QueryResult> {
@@ -82,6 +89,7 @@ export class TransactionScope implements AmbientScope {
     try {
       const result = await withScope(this.#root.host.owner, this, () => work(new TransactionView(this, isSecured)))
       if (this.#part !== undefined) throw new Error('A transaction inside of another one was not waited for')
+      this.#assertCalledNobody()
       return result
     } finally {
       this.#isOver = true
@@ -94,7 +102,24 @@ export class TransactionScope implements AmbientScope {
   }
 
   noteOutboundCall(target: string): void {
-    if (!this.#isOver) this.#root.noteOutboundCall(target)
+    if (!this.#isOver) this.#whole.#noteCall(target)
+  }
+
+  #noteCall(target: string): void {
+    const { outboundCalls, logger } = this.#root.host
+    if (this.#outboundCall !== undefined) return
+    this.#outboundCall = target
+    if (outboundCalls === 'warn') {
+      logger.warn({ target }, 'A transaction calls another service while it holds a connection and locks')
+    }
+  }
+
+  #assertCalledNobody(): void {
+    if (this.#outboundCall === undefined || this.#root.host.outboundCalls !== 'refuse') return
+    throw new Error(
+      `A transaction called ${this.#outboundCall} while it held a connection and locks, so it is undone. ` +
+        'Call before it, or after it by `afterCommit`',
+    )
   }
 
   /** Tells policies who asks, if they do not know yet. Travels with the statement, which fails too if this does. */
@@ -116,6 +141,7 @@ export class TransactionScope implements AmbientScope {
   }
 
   #assertAllows(options: TransactionOptions): void {
+    if (this.#isHarness) return
     const { settings } = this.#root
     const { isolation } = readTransactionOptions(options, settings.timeoutMs)
     if (isolation !== undefined && rank(isolation) > rank(settings.isolation)) {
