@@ -21,3 +21,6 @@ export type { SqlJson, SqlParameter, SqlValue } from '../adapters/postgres/sql-v
 export type { OrderAsked } from '../adapters/postgres/sql-order.ts'
 export type { LiteralColumns } from '../adapters/postgres/sql-patch.ts'
 export type { ColumnType, RecordValue } from '../adapters/postgres/sql-records.ts'
+export { keyset } from '../adapters/postgres/keyset.ts'
+export type { KeyColumn, Keyset, KeysetOptions, PageAsked, PageParts } from '../adapters/postgres/keyset.ts'
+export type { KeyType } from '../adapters/postgres/keyset-types.ts'
