@@ -8,9 +8,6 @@ import type { QueryOptions } from './queries.ts'
 import type { SqlQuery } from './sql.ts'
 import type { Work } from './transaction-scope.ts'
 
-/** How `holdfast/testing` has everything happen in one transaction that is never committed. */
-export const openHarness: unique symbol = Symbol('holdfast.openHarness')
-
 /** A face of a database: as whoever asks (`rowSecured`), or as nobody. */
 export class PooledDatabase extends QueryRunner implements Database {
   readonly rowSecured: Database
@@ -44,9 +41,9 @@ export class PooledDatabase extends QueryRunner implements Database {
     return this.#core.outsideTransaction(work)
   }
 
-  /** @returns how to end it */
-  [openHarness](): Promise<() => Promise<void>> {
-    return this.#core.openHarness()
+  static coreOf(database: Database): DatabaseCore {
+    if (database instanceof PooledDatabase) return database.#core
+    throw new TypeError('This is no database that createDatabase made')
   }
 
   check(signal?: AbortSignal): Promise<void> {
@@ -60,4 +57,13 @@ export class PooledDatabase extends QueryRunner implements Database {
   close(): Promise<void> {
     return this.#core.close()
   }
+}
+
+/**
+ * For tests: from now on everything happens in one transaction that is never committed.
+ *
+ * @returns how to end it
+ */
+export function openHarness(database: Database): Promise<() => Promise<void>> {
+  return PooledDatabase.coreOf(database).openHarness()
 }
