@@ -9,6 +9,8 @@ import type { Config } from './config.ts'
 import { createEdge } from './edge.ts'
 import { createAccountRecords, createAccounts } from './modules/accounts/accounts.module.ts'
 import { createCatalog } from './modules/catalog/catalog.module.ts'
+import { createOrders } from './modules/orders/orders.module.ts'
+import { createReports } from './modules/reports/reports.module.ts'
 import { createServiceSessions, openKeys } from './platform/auth.ts'
 import { assertMigrated, findDatabaseServer, openDatabase } from './platform/database.ts'
 import { createServiceLimiter } from './platform/limits.ts'
@@ -69,6 +71,8 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
     )
     .singleton('accounts', ({ records, hasher, sessions }) => createAccounts({ records, hasher, sessions, logger }))
     .singleton('catalog', ({ database }) => createCatalog({ database }))
+    .singleton('orders', ({ database, catalog }) => createOrders({ database, catalog: catalog.service }))
+    .singleton('reports', ({ database }) => createReports({ database, timeoutMs: config.REPORT_TIMEOUT_MS }))
 
   // 4. Failure answers: one handler turns whatever is thrown into problem+json.
   const failures = { logger, revealDefects: config.REVEAL_DEFECTS }
@@ -84,8 +88,8 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
   )
 
   return service
-    .singleton('http', ({ database, limiter, sessions, keys, accounts, catalog, health }) =>
-      createHttp([...catalog.routes, ...accounts.routes, jwksRoute(keys)], {
+    .singleton('http', ({ database, limiter, sessions, keys, accounts, catalog, orders, reports, health }) =>
+      createHttp([...catalog.routes, ...orders.routes, ...reports.routes, ...accounts.routes, jwksRoute(keys)], {
         ...pipeline({ limiter, sessions }),
         ...bounds,
         ...failures,

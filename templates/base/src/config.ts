@@ -28,6 +28,7 @@ const Settings = z.object({
   BALANCER_IDLE_TIMEOUT_MS: ms(60_000),
 
   REQUEST_TIMEOUT_MS: ms(10_000),
+  REPORT_TIMEOUT_MS: ms(30_000),
   MAX_BODY_BYTES: wholeNumber(1, 104_857_600).default(102_400),
   REVEAL_DEFECTS: z.stringbool().default(false),
 

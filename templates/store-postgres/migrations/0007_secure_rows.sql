@@ -1,29 +1,26 @@
--- The service works as app_service whoever it signs in as. That role owns nothing and may not change the schema, and no
--- policy lets it see a row by default. A login that is to serve and does not migrate needs: grant app_service to <login>.
+-- The service works as app_service, whoever it signs in as: a role that owns nothing and may not change the schema. Logins
+-- that serve and do not migrate need: grant app_service to <login>
 do $$
+declare
+  is_16 constant boolean := current_setting('server_version_num')::integer >= 160000;
 begin
-  if not exists (select from pg_roles where rolname = 'app_service') then
-    create role app_service nologin;
+  begin
+    if not exists (select from pg_roles where rolname = 'app_service') then
+      create role app_service nologin;
+    end if;
+  exception
+    -- Roles belong to the server, and another of its databases is migrated at the same moment.
+    when duplicate_object or unique_violation then null;
+  end;
+  if not pg_has_role('app_service', case when is_16 then 'set' else 'member' end) then
+    -- As text, because older servers would not understand it.
+    execute 'grant app_service to current_user' || case when is_16 then ' with inherit false, set true' else '' end;
   end if;
 exception
-  -- Roles belong to the server, and another of its databases is migrated at the same moment.
-  when duplicate_object or unique_violation then null;
   when insufficient_privilege then
-    raise exception 'The role app_service is missing, and % may not create roles', current_user
-      using hint = format('Ask somebody who may for: create role app_service nologin; grant app_service to %I', current_user);
-end
-$$;
-
-do $$
-begin
-  if current_setting('server_version_num')::integer < 160000 then
-    if not pg_has_role('app_service', 'member') then
-      grant app_service to current_user;
-    end if;
-  -- Before version 16 this is no syntax, so it is text.
-  elsif not pg_has_role('app_service', 'set') then
-    execute 'grant app_service to current_user with inherit false, set true';
-  end if;
+    raise insufficient_privilege using
+      message = format('%s may not create the role app_service or take it on', current_user),
+      hint = format('Ask somebody who may for: create role app_service nologin; grant app_service to %I', current_user);
 end
 $$;
 

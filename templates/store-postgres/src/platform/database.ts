@@ -1,7 +1,13 @@
 import type { SessionStore } from 'holdfast/auth'
 import type { Logger } from 'holdfast/logging'
 import { assertMigrated as assertAllMigrated, migrate } from 'holdfast/migrations'
-import { createDatabase, createPostgresSessionStore, type Database, type Transactions } from 'holdfast/postgres'
+import {
+  assertRowSecurity,
+  createDatabase,
+  createPostgresSessionStore,
+  type Database,
+  type Transactions,
+} from 'holdfast/postgres'
 import type { Redis } from 'holdfast/redis'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config.ts'
@@ -38,14 +44,33 @@ export const openDatabase = (url: string, config: Config, logger: Logger): Datab
   createDatabase({
     url,
     applicationName: '__SERVICE_NAME__',
+    // Whoever signs in: what the service may is what the migrations give this role, and row-level security holds for it.
+    role: 'app_service',
     maxConnections: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    workloads: {
+      reporting: {
+        maxConnections: config.REPORTING_POOL_SIZE,
+        maxWaiting: 20,
+        statementTimeoutMs: config.REPORTING_STATEMENT_TIMEOUT_MS,
+        priority: 'low',
+      },
+    },
     closeTimeoutMs: 1500,
     logger,
   })
 
-/** @throws {MigrationError} when the database lacks a migration that this code counts on */
-export const assertMigrated = (database: Database): Promise<void> => assertAllMigrated(database, migrations)
+// Whose rows belong to somebody; the migrations have their policies.
+const securedTables = ['orders', 'order_lines']
+
+/**
+ * @throws {MigrationError} when the database lacks a migration that this code counts on
+ * @throws {Error} when it would show everybody's rows to a query that forgot to ask whose they are
+ */
+export async function assertMigrated(database: Database): Promise<void> {
+  await assertAllMigrated(database, migrations)
+  await assertRowSecurity(database, securedTables)
+}
 
 export interface SessionStoreNeeds {
   readonly database: Database

@@ -40,6 +40,8 @@ const change = (id: string, wanted: AccountChange) =>
 /** Until a statement of ours waits for a lock of somebody else's. */
 async function untilBlocked(): Promise<void> {
   for (const endsAt = performance.now() + 5000; performance.now() < endsAt; await pause(10)) {
+    // Within a transaction the activity of others is shown as it was when first asked for.
+    await other.query('select pg_stat_clear_snapshot()')
     const { rowCount } = await other.query(
       `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     )
