@@ -1,35 +1,5 @@
-import type { Schema } from '../../foundation/schema.ts'
+export { mapRows } from '../../foundation/row-mapper.ts'
+export type { RowMapper } from '../../foundation/row-mapper.ts'
 
 /** A row as it came: column names as the query gives them. */
 export type Row = Readonly<Record<string, unknown>>
-
-/**
- * Makes an item of a row: a function whose parameter says how the row looks, or a schema (Zod 4, Valibot, ArkType)
- * that also checks it. A row that does not fit its schema is a defect, not the caller's mistake.
- */
-export type RowMapper<Item, FromRow> = ((row: FromRow) => Item) | Schema<unknown, Item>
-
-export async function mapRows<Item, FromRow>(
-  rows: readonly unknown[],
-  mapper: RowMapper<Item, FromRow>,
-): Promise<Item[]> {
-  if (isSchema(mapper)) return await Promise.all(rows.map((row) => parseRow(row, mapper)))
-  if (typeof mapper === 'function') return rows.map((row) => mapper(row as FromRow))
-  throw new TypeError(`A row mapper is a function or a schema; received ${typeof mapper}`)
-}
-
-async function parseRow<Item>(row: unknown, schema: Schema<unknown, Item>): Promise<Item> {
-  const result = await schema['~standard'].validate(row)
-  if (result.issues === undefined) return result.value
-  const faults = result.issues.map((issue) => `${columnOf(issue.path)}: ${issue.message}`)
-  throw new Error(`A row does not fit its schema. ${faults.join('; ')}`)
-}
-
-// Asked first: some schemas, such as ArkType's, are functions.
-function isSchema<Item>(mapper: RowMapper<Item, never>): mapper is Schema<unknown, Item> {
-  return mapper !== null && mapper !== undefined && '~standard' in Object(mapper)
-}
-
-function columnOf(path: readonly (PropertyKey | { readonly key: PropertyKey })[] = []): string {
-  return path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.') || 'row'
-}

@@ -1,0 +1,39 @@
+import mongoose from 'mongoose'
+import type { Connection, Model, Schema } from 'mongoose'
+import { routedCollection } from './routed-collection.ts'
+import type { Router } from './routed-collection.ts'
+
+/** The model that Mongoose makes of a schema. */
+export type ModelOf<ModelSchema extends Schema> = Model<mongoose.InferSchemaType<ModelSchema>>
+
+/**
+ * Models of one database. Mongoose checks and casts; it opens no connection of its own, and whatever it asks of the driver
+ * goes through {@link routedCollection}.
+ */
+export class Models {
+  readonly #connection: Connection
+
+  constructor(router: Router) {
+    // An instance of its own: what is set here is nobody else's.
+    const connection = new mongoose.Mongoose({ autoCreate: false, autoIndex: false }).createConnection()
+    const db = { collection: (name: string) => routedCollection(name, router) }
+    this.#connection = Object.assign(connection, { db })
+  }
+
+  define<ModelSchema extends Schema>(name: string, schema: ModelSchema): ModelOf<ModelSchema> {
+    const own = schema.clone()
+    beStrict(own)
+    own.set('autoCreate', false)
+    own.set('autoIndex', false)
+    own.set('bufferCommands', false)
+    own.set('optimisticConcurrency', true)
+    return this.#connection.model(name, own) as unknown as ModelOf<ModelSchema>
+  }
+}
+
+/** Fields that the schema does not know are refused, in what is stored and in filters, at every depth. */
+function beStrict(schema: Schema): void {
+  schema.set('strict', 'throw')
+  schema.set('strictQuery', 'throw')
+  for (const child of schema.childSchemas) beStrict(child.schema)
+}

@@ -1,0 +1,136 @@
+import mongoose from 'mongoose'
+import { Permits } from '../../foundation/permits.ts'
+import { unlessAborted } from './bounded.ts'
+import type { MongoPoolStats } from './database.ts'
+import type { MongoPoolSettings } from './database-options.ts'
+import { busy, closed, translateConnectError } from './errors.ts'
+
+type Client = mongoose.mongo.MongoClient
+
+/** `check`, and transactions that are undone while everything else is taken. */
+const connectionsBeside = 2
+
+/** The connections of one class of work, and the line of those who wait for one. */
+export class Workload {
+  readonly name: string
+  readonly settings: MongoPoolSettings
+  readonly #permits: Permits
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #gauges = { total: 0, inUse: 0 }
+  #connecting: Promise<Client> | undefined
+  #isClosing = false
+
+  constructor(settings: MongoPoolSettings) {
+    this.name = settings.name
+    this.settings = settings
+    this.#permits = new Permits({
+      maxTaken: settings.maxConnections,
+      maxWaiting: settings.maxWaiting,
+      waitMs: settings.waitQueueTimeoutMs,
+      clock: settings.clock,
+      refusal: busy,
+    })
+  }
+
+  /**
+   * Runs `job` when it is its turn.
+   *
+   * @throws {ServiceUnavailableError} when too many wait, when the wait is over, when there is no database
+   */
+  async run<Result>(job: (client: Client) => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    if (this.#isClosing) throw closed()
+    const running = this.#permits.run(async () => job(await this.#client(signal)), signal)
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  /** Connected. */
+  async #client(signal: AbortSignal | undefined): Promise<Client> {
+    this.#connecting ??= this.#connect()
+    return await unlessAborted(this.#connecting, signal)
+  }
+
+  // A client of the driver that could not connect the first time never will: it keeps a topology which is closed.
+  async #connect(): Promise<Client> {
+    const client = new mongoose.mongo.MongoClient(this.settings.url, clientOptions(this.settings))
+    this.#observe(client)
+    try {
+      return await client.connect()
+    } catch (thrown) {
+      this.#connecting = undefined
+      void client.close().catch(() => {})
+      throw translateConnectError(thrown)
+    }
+  }
+
+  #observe(client: Client): void {
+    const gauges = this.#gauges
+    client.setMaxListeners(0)
+    client.on('connectionCreated', () => (gauges.total += 1))
+    client.on('connectionClosed', ({ reason }) => {
+      gauges.total -= 1
+      if (reason !== 'error') return
+      this.settings.logger.warn(
+        { pool: this.name },
+        'A connection to MongoDB is lost; the next operation opens another',
+      )
+    })
+    client.on('connectionCheckedOut', () => (gauges.inUse += 1))
+    client.on('connectionCheckedIn', () => (gauges.inUse -= 1))
+  }
+
+  stats(): MongoPoolStats {
+    const { total, inUse } = this.#gauges
+    return { total, idle: Math.max(0, total - inUse), waiting: this.#permits.waiting }
+  }
+
+  /** Asks past everybody who waits. */
+  async ping(signal: AbortSignal): Promise<void> {
+    if (this.#isClosing) throw closed()
+    const client = await this.#client(signal)
+    try {
+      const options = { readPreference: 'primary', maxTimeMS: this.settings.checkTimeoutMs, signal } as const
+      await client.db().command({ ping: 1 }, options)
+    } catch (thrown) {
+      throw signal.aborted ? signal.reason : translateConnectError(thrown)
+    }
+  }
+
+  /** From now on nobody else gets in line. */
+  refuse(): void {
+    this.#isClosing = true
+  }
+
+  /** Resolves when nobody is at it, and nobody waits. */
+  async drained(): Promise<void> {
+    for (; this.#running.size > 0;) await Promise.allSettled(this.#running)
+  }
+
+  /** Cuts off whoever is still at it. */
+  async end(): Promise<void> {
+    const client = await this.#connecting?.catch(() => undefined)
+    await client?.close()
+  }
+}
+
+export function clientOptions(settings: MongoPoolSettings): mongoose.mongo.MongoClientOptions {
+  return {
+    appName: settings.applicationName,
+    maxPoolSize: settings.maxConnections + connectionsBeside,
+    waitQueueTimeoutMS: settings.waitQueueTimeoutMs,
+    connectTimeoutMS: settings.connectTimeoutMs,
+    serverSelectionTimeoutMS: settings.serverSelectionTimeoutMs,
+    socketTimeoutMS: settings.socketTimeoutMs,
+    maxIdleTimeMS: settings.idleTimeoutMs,
+    readPreference: settings.readPreference,
+    // What was read cannot be rolled back by a failover, and what was written neither.
+    readConcernLevel: 'majority',
+    writeConcern: { w: 'majority', wtimeoutMS: settings.operationTimeoutMs },
+    retryReads: true,
+    retryWrites: true,
+  }
+}
