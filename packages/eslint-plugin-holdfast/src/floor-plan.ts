@@ -50,6 +50,7 @@ export const holdfastPlan: FloorPlan = {
     helmet: 'adapters/helmet',
     ioredis: 'adapters/redis',
     jose: 'adapters/jose',
+    kysely: 'adapters/postgres',
     mongoose: 'adapters/mongo',
     'node-pg-migrate': 'adapters/postgres',
     pg: 'adapters/postgres',

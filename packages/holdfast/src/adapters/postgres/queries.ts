@@ -102,4 +102,9 @@ export abstract class QueryRunner implements Queries {
     const result = await this.run(query, options)
     return result.rowCount ?? 0
   }
+
+  /** The driver's whole result, for query builders that join a database. */
+  static resultOf(runner: QueryRunner, query: SqlQuery, options: QueryOptions): Promise<QueryResult> {
+    return runner.run(query, options)
+  }
 }

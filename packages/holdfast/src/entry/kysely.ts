@@ -1,0 +1,1 @@
+export { createKysely, type KyselyOptions } from '../adapters/postgres/kysely.ts'
