@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { PoolSettings } from './database-options.ts'
 import { requestCancel } from './cancel-request.ts'
 import { sessionSurvives } from './errors.ts'
+import { mayOpen, sendOpening } from './opening-query.ts'
 import type { SqlQuery } from './sql.ts'
 
 // `queryMode` and a `query_timeout` per query are pg's, though not in its types.
@@ -52,13 +53,31 @@ export class Connection {
    * @param signal - ends the statement on the server when it aborts
    * @throws the driver's error
    */
-  async send(query: QueryConfig, signal?: AbortSignal): Promise<pg.QueryResult> {
+  send(query: QueryConfig, signal?: AbortSignal): Promise<pg.QueryResult> {
+    return this.#send(() => this.#client.query(query), signal)
+  }
+
+  /**
+   * Begins a transaction; with a statement that it takes along, if this connection has begun one of the same kind before.
+   *
+   * @returns the result of the statement, or nothing when that is still to be sent
+   */
+  async open(begin: string, query: QueryConfig, signal: AbortSignal): Promise<pg.QueryResult | undefined> {
+    if (this.#settings.namedStatements && mayOpen(this.#client, begin)) {
+      return await this.#send(() => sendOpening(this.#client, begin, { ...query, queryMode: 'extended' }), signal)
+    }
+    const name = this.#settings.namedStatements ? { name: begin } : {}
+    await this.send({ ...name, text: begin, queryMode: 'extended' }, signal)
+    return undefined
+  }
+
+  async #send(start: () => Promise<pg.QueryResult>, signal: AbortSignal | undefined): Promise<pg.QueryResult> {
     signal?.throwIfAborted()
     const cancel = (): void => this.cancel()
     signal?.addEventListener('abort', cancel, { once: true })
     this.#unanswered += 1
     try {
-      return await this.#client.query(query)
+      return await start()
     } catch (thrown) {
       if (sessionSurvives(thrown)) throw thrown
       this.#isBroken = true

@@ -130,7 +130,6 @@ export class DatabaseCore {
     const settings = readTransactionOptions({ timeoutMs: 3_600_000 }, 3_600_000)
     const root = new TransactionRoot(connection, settings, this.#host, new AbortController().signal)
     try {
-      await root.begin()
       // Somebody may be looking at a breakpoint.
       await root.control('set local idle_in_transaction_session_timeout = 0')
     } catch (thrown) {

@@ -126,9 +126,8 @@ export function readDatabaseOptions(options: DatabaseOptions): DatabaseSettings 
   const own = readPool(defaultWorkload, options, options)
   const others = Object.entries(workloads).map(([name, workload]) => {
     assertWorkloadName(name)
-    const { maxConnections = Number.NaN } = workload
-    const pool = { ...options, queryTimeoutMs: undefined, lockTimeoutMs: undefined, ...workload, maxConnections }
-    return within(`workloads.${name}`, () => readPool(name, pool, options, own.lockTimeoutMs))
+    const inherited = { ...options, maxConnections: Number.NaN, queryTimeoutMs: undefined, lockTimeoutMs: undefined }
+    return within(`workloads.${name}`, () => readPool(name, { ...inherited, ...workload }, options, own.lockTimeoutMs))
   })
   return {
     pools: [own, ...others],

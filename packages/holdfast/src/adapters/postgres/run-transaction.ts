@@ -55,7 +55,6 @@ async function attempt<Result>(
   const scope = new TransactionScope(root)
   onBegin(root)
   try {
-    await root.begin()
     const result = await orAborted(scope.enter(work, isSecured), signal)
     await root.commit()
     return { result, callbacks: scope.takeCallbacks() }

@@ -2,8 +2,16 @@ import type { QueryResult } from 'pg'
 import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
 import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { Logger } from '../../foundation/logger.ts'
-import type { Connection } from './connection.ts'
-import { isAborted, isConnectionLoss, mayEndBetter, outcomeUnknown, sessionSurvives, translateError } from './errors.ts'
+import type { Connection, QueryConfig } from './connection.ts'
+import {
+  isAborted,
+  isConnectionLoss,
+  isStaleStatement,
+  mayEndBetter,
+  outcomeUnknown,
+  sessionSurvives,
+  translateError,
+} from './errors.ts'
 import type { QueryOptions } from './queries.ts'
 import type { SqlQuery } from './sql.ts'
 
@@ -23,6 +31,8 @@ export class TransactionRoot {
   readonly settings: TransactionSettings
   readonly #connection: Connection
   readonly #signal: AbortSignal
+  #opening: Promise<boolean> | undefined = undefined
+  #isOpen = false
   #isOver = false
   /** What the server refused first, so that what follows from it can say so. */
   #failure: unknown = undefined
@@ -36,27 +46,38 @@ export class TransactionRoot {
     this.#signal = signal
   }
 
-  // Waited for, because a statement behind a BEGIN that failed would be committed by itself.
-  async begin(): Promise<void> {
-    const { isolation, readOnly } = this.settings
-    const level = isolation === undefined ? '' : ` isolation level ${isolation}`
-    await this.control(`begin${level}${readOnly ? ' read only' : ''}`)
-  }
-
   /** @throws {Error} when it has ended: its connection may be somebody else's by now */
   assertOpen(): void {
     if (this.#isOver) throw usedAfterEnd()
   }
 
   async send(query: SqlQuery, { constraints }: QueryOptions): Promise<QueryResult> {
-    this.assertOpen()
-    return await this.#watch(this.#connection.send(this.#connection.configOf(query), this.#signal), constraints)
+    return await this.#watch(this.#sendIn(this.#connection.configOf(query)), constraints)
   }
 
   /** A statement of the transaction's own. */
   async control(text: string): Promise<void> {
+    await this.#watch(this.#sendIn({ text }))
+  }
+
+  /** The first statement takes BEGIN along, and those behind it wait until it stands: else they would be committed alone. */
+  async #sendIn(query: QueryConfig): Promise<QueryResult> {
     this.assertOpen()
-    await this.#watch(this.#connection.send({ text }, this.#signal))
+    if (this.#opening === undefined) {
+      const opened = this.#connection.open(beginOf(this.settings), query, this.#signal)
+      this.#opening = opened.then(
+        () => true,
+        () => false,
+      )
+      const result = await opened
+      if (result !== undefined) return result
+    } else if (!this.#isOpen) {
+      this.#isOpen = await this.#opening
+      // In a transaction that failed with its first statement, as in one that failed later, nothing else is looked at.
+      if (!this.#isOpen) throw this.#failure
+      this.assertOpen()
+    }
+    return await this.#connection.send(query, this.#signal)
   }
 
   async #watch(sent: Promise<QueryResult>, constraints?: QueryOptions['constraints']): Promise<QueryResult> {
@@ -75,6 +96,7 @@ export class TransactionRoot {
     if (isAborted(thrown)) return this.#failure ?? thrown
     const explained = translateError(thrown, constraints)
     this.#failure ??= explained
+    if (isStaleStatement(thrown)) this.#connection.break()
     if (mayEndBetter(thrown)) this.#doom ??= { reason: explained, mayRetry: true }
     else if (this.#connection.isBroken) this.#doom ??= { reason: explained, mayRetry: isConnectionLoss(thrown) }
     return explained
@@ -102,6 +124,7 @@ export class TransactionRoot {
     this.#signal.throwIfAborted()
     if (this.#doom !== undefined) throw this.#doom.reason
     this.#isOver = true
+    if (this.#opening === undefined) return
     // Without the signal: once it is asked for, a commit is not taken back.
     const { command } = await this.#connection.send({ text: 'commit' }).catch((thrown: unknown) => {
       throw this.#explainCommit(thrown)
@@ -121,7 +144,7 @@ export class TransactionRoot {
   async rollback(): Promise<void> {
     this.#isOver = true
     const connection = this.#connection
-    if (connection.isBroken) return
+    if (this.#opening === undefined || connection.isBroken) return
     // Statements that nobody waited for would have the locks stay until they are done.
     if (connection.isBusy) connection.cancel()
     try {
@@ -147,4 +170,9 @@ export function usedAfterEnd(): Error {
     'A transaction was used after its end. Wait for everything that is asked inside of it, ' +
       'or start what goes on without it by `outsideTransaction`',
   )
+}
+
+function beginOf({ isolation, readOnly }: TransactionSettings): string {
+  const level = isolation === undefined ? '' : ` isolation level ${isolation}`
+  return `begin${level}${readOnly ? ' read only' : ''}`
 }

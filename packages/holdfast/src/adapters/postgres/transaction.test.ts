@@ -222,6 +222,63 @@ describe('given a transaction', () => {
   })
 })
 
+describe('given a BEGIN that travels with the first statement', () => {
+  /** A connection that believes to have prepared what the server does not know any more. */
+  async function forgetful(): Promise<Database> {
+    const one = open({ maxConnections: 1 })
+    await one.transaction(() => write(1, one))
+    await one.execute(sql`deallocate all`)
+    return one
+  }
+
+  test('when BEGIN fails, the statement behind it is not committed by itself', async () => {
+    const one = await forgetful()
+    const thrown = await failure(one.transaction(() => Promise.all([write(2, one), write(3, one)]), { retries: 0 }))
+    expect(thrown).toMatchObject({ code: '26000' })
+    expect(await notes()).toEqual([1])
+  })
+
+  test('when it may be tried again, that is on another connection, and all is there once', async () => {
+    const one = await forgetful()
+    await one.transaction(() => Promise.all([write(2, one), write(3, one)]))
+    expect(await notes()).toEqual([1, 2, 3])
+  })
+
+  test('when the first statement fails, those asked for at the same time fail with it and nothing is there', async () => {
+    const one = open({ maxConnections: 1 })
+    await one.transaction(() => write(1, one))
+    const all = one.transaction(() => Promise.allSettled([write(1, one), write(2, one), write(3, one)]))
+    expect(await failure(all)).toMatchObject({ code: 'database.already_exists' })
+    await one.transaction(() => write(4, one))
+    expect(await notes()).toEqual([1, 4])
+  })
+
+  test('when nothing is asked inside of it, the server hears nothing of it', async () => {
+    const one = open({ applicationName: 'silent' })
+    expect(await one.transaction(async () => 'nothing')).toBe('nothing')
+    const asked = await admin.query(sql`select query from pg_stat_activity where application_name = 'silent'`)
+    expect(asked).toEqual([{ query: '' }])
+  })
+
+  test('when statements are not prepared, it comes before them', async () => {
+    const one = open({ namedStatements: false, maxConnections: 1 })
+    await one.transaction(() => write(1, one))
+    await failure(one.transaction(() => Promise.all([write(2, one), write(1, one)])))
+    expect(await notes()).toEqual([1])
+  })
+
+  test('when the first thing is a part of it, that can be undone by itself', async () => {
+    const one = open({ maxConnections: 1 })
+    for (const id of [1, 3]) {
+      await one.transaction(async () => {
+        await failure(one.transaction(() => Promise.all([write(id, one), write(id, one)])))
+        await write(id + 1, one)
+      })
+    }
+    expect(await notes()).toEqual([2, 4])
+  })
+})
+
 describe('given a transaction that is over', () => {
   test('when somebody still has it, every use throws and nothing is written', async () => {
     let kept: Pick<Database, 'execute'> | undefined
