@@ -2,9 +2,9 @@ import { silentLogger } from 'holdfast/logging'
 import { createDatabase, type Database } from 'holdfast/postgres'
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { createDatabaseForTest } from '../../../test/database.ts'
+import { untilBlocked } from '../../../test/until-blocked.ts'
 import type { Role } from '../../platform/rights.ts'
 import { createAccountRecords } from './accounts.module.ts'
 import { createAccountsRepository } from './accounts.repository.ts'
@@ -37,19 +37,6 @@ async function insert(email: string, ...roles: Role[]): Promise<string> {
 const change = (id: string, wanted: AccountChange) =>
   createAccountsRepository(database).change(id, wanted, [{ type: 'account.changed' }])
 
-/** Until a statement of ours waits for a lock of somebody else's. */
-async function untilBlocked(): Promise<void> {
-  for (const endsAt = performance.now() + 5000; performance.now() < endsAt; await pause(10)) {
-    // Within a transaction the activity of others is shown as it was when first asked for.
-    await other.query('select pg_stat_clear_snapshot()')
-    const { rowCount } = await other.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    if (rowCount !== 0) return
-  }
-  assert.fail('Nobody waits')
-}
-
 describe('given two admins', () => {
   const demotions = [
     ['the first is demoted', `update accounts set roles = '{}' where email = 'first@example.com'`, 'second'],
@@ -64,7 +51,7 @@ describe('given two admins', () => {
       await other.query('begin')
       await other.query(statement)
       const demoted = change(ids[remaining], { roles: [] })
-      await untilBlocked()
+      await untilBlocked(other)
       await other.query('commit')
       assert.equal(await demoted, undefined)
       const { rows } = await other.query(`select id from accounts where 'admin' = any (roles) and disabled_at is null`)

@@ -4,6 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import pg from 'pg'
 import { createDatabaseForTest } from '../../../test/database.ts'
+import { untilBlocked } from '../../../test/until-blocked.ts'
+import { createCatalog } from '../catalog/catalog.module.ts'
+import { createOrders } from './orders.module.ts'
 import { createOrdersRepository } from './orders.repository.ts'
 import type { Order } from './orders.schema.ts'
 
@@ -183,5 +186,30 @@ describe('given those who work for the shop', () => {
     for (const caller of [may(...lookalikes), { ...stranger, roles: ['admin', 'orders:read'] }]) {
       assert.deepEqual(idsOf(await ask(caller, sql`select id from orders`)), [foreign.id])
     }
+  })
+})
+
+describe('given a transaction that the database gives up, for the sake of another one', () => {
+  test('when it orders, it is run again, and ordered once', async () => {
+    const insert = `insert into products (sku, name, price_cents, stock) values ('X', 'x', 7, 5), ('Y', 'y', 7, 5) returning id`
+    const { rows } = await owner.query<{ readonly id: string }>(insert)
+    const [low = '', high = ''] = rows.map(({ id }) => id).toSorted()
+    const orders = createOrders({ database, catalog: createCatalog({ database }).service })
+    const wanted = [low, high].map((productId) => ({ productId, quantity: 2 }))
+
+    await owner.query('begin')
+    await owner.query('update products set stock = stock - 1 where id = $1', [high])
+    const placed = actAs(buyer, () => orders.service.place(buyer, wanted))
+    await untilBlocked(owner)
+    // Each has what the other wants; the one that waits for longer finds out and gives up.
+    await owner.query('update products set stock = stock - 1 where id = $1', [low])
+    await owner.query('commit')
+
+    assert.equal((await placed).totalCents, 28)
+    const stocks = await owner.query('select stock from products where id = any ($1)', [[low, high]])
+    assert.deepEqual(stocks.rows, [{ stock: 2 }, { stock: 2 }])
+    const events = await owner.query(`select from outbox where payload ->> 'accountId' = $1`, [buyer.id])
+    assert.equal(events.rowCount, 1)
+    assert.equal((await ask(buyer, sql`select id from orders`)).length, 2)
   })
 })

@@ -1,21 +1,27 @@
+import { actAs } from 'holdfast/http'
+import { createDatabase, type Database } from 'holdfast/postgres'
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { startService, type TestCaller, type TestService } from '../../../test/support.ts'
+import { untilBlocked } from '../../../test/until-blocked.ts'
+import { createReportsRepository } from './reports.repository.ts'
 
 let service: TestService
 let admin: TestCaller
 /** Somebody else at the same database. */
 let other: pg.Client
+let database: Database
 before(async () => {
   service = await startService({ REPORTING_POOL_SIZE: '2' })
   admin = await service.signIn('admin')
   other = new pg.Client(service.database.env['DATABASE_URL'])
+  database = createDatabase({ url: service.database.env['DATABASE_URL'] ?? '', role: 'app_service' })
   await other.connect()
   await seed()
 })
 after(async () => {
+  await database.close()
   await other.end()
   await service.stop()
 })
@@ -32,22 +38,9 @@ async function seed(): Promise<void> {
     from orders join products on mod(price_cents, 4) = mod(extract(epoch from orders.created_at)::bigint / 10800, 4)`)
 }
 
+const query = { from: '2025-01-01', to: '2025-12-31', top: 20 }
+const analyst = { roles: [], permissions: ['reports:read'] }
 const year = '/reports/sales?from=2025-01-01&to=2025-12-31'
-
-/** Until so many statements wait for a lock of somebody else's. */
-async function untilBlocked(count: number): Promise<void> {
-  for (const endsAt = performance.now() + 5000; performance.now() < endsAt; await pause(10)) {
-    // Within a transaction the activity of others is shown as it was when first asked for.
-    await other.query('select pg_stat_clear_snapshot()')
-    const { rows } = await other.query(
-      `select application_name as name from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    if (rows.length !== count) continue
-    for (const { name } of rows) assert.match(name, / reporting$/)
-    return
-  }
-  assert.fail(`There are not ${count} who wait`)
-}
 
 describe('given a year of orders', () => {
   test('when its report is asked for, its figures are those of the orders', async () => {
@@ -74,6 +67,8 @@ describe('given a year of orders', () => {
   test('when a figure can not be, the answer is an error and no figure', async () => {
     await other.query('alter table order_lines drop constraint order_lines_quantity_check')
     await other.query('update order_lines set quantity = -quantity where price_cents = 7')
+    const report = actAs({ ...analyst, id: admin.id }, () => createReportsRepository(database).sales(query))
+    await assert.rejects(report, /A row does not fit its schema\. pieces/)
     const { status, body } = await admin.call('GET', `${year}&top=20`)
     await other.query('update order_lines set quantity = -quantity where price_cents = 7')
     assert.deepEqual([status, body.code], [500, 'internal'])
@@ -85,7 +80,7 @@ describe('given more reports than their pool has connections for', () => {
   test('when none of them comes to an end, the rest of the service goes on, and what is too much is told at once', async () => {
     await other.query('begin; lock table order_lines')
     const reports = Array.from({ length: 30 }, () => admin.call('GET', year))
-    await untilBlocked(2)
+    for (const name of await untilBlocked(other, 2)) assert.match(name, / reporting$/)
     assert.equal((await service.call('GET', '/products')).status, 200)
     assert.equal((await admin.call('GET', '/orders')).status, 200)
     await other.query('commit')
