@@ -16,6 +16,7 @@ import { UnauthorizedError, withoutStack } from '../../foundation/errors.ts'
 import { silentLogger } from '../../foundation/logger.ts'
 import { toNativeError } from './framework-error.ts'
 import { NodeCall } from './node-call.ts'
+import { keptContext } from './request-notes.ts'
 
 // The layers of the pipeline one by one, for apps whose routes are not in a table. Each takes the raw request, so that
 // the adapters to Express and Fastify are a few lines.
@@ -176,7 +177,10 @@ export class AuthenticationGuard {
     const believed = this.#isTrusted(request, response) ? cookie : undefined
     const found = vouchedPrincipal(await this.#authenticate({ authorization, cookie: believed }))
     // Whom another of these found before stays: this one may know other credentials.
-    principals.set(request, found ?? principalOf(request))
+    const principal = found ?? principalOf(request)
+    principals.set(request, principal)
+    const context = keptContext(request)
+    if (context !== undefined) context.principal = principal
   }
 }
 

@@ -5,7 +5,7 @@ import { logRequest } from '../../core/http/request-log.ts'
 import { type Clock, systemClock } from '../../foundation/clock.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { NodeCall } from './node-call.ts'
-import { isAccounted, keepRequestId, keepRouteOf } from './request-notes.ts'
+import { isAccounted, keepContext, keepRequestId, keepRouteOf } from './request-notes.ts'
 
 export interface RequestLogOptions extends ClientAddressOptions {
   readonly logger: Logger
@@ -25,6 +25,7 @@ export function createObserve(options: RequestLogOptions): Observe {
   const open = createOpenCall(createClientResolver(options), clock, logger)
   return (request, response, routeOf) => {
     const call = open(new NodeCall(request, response))
+    keepContext(request, call)
     keepRequestId(request, call.requestId)
     keepRouteOf(request, routeOf)
     response.setHeader('x-request-id', call.requestId)

@@ -1,11 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ActiveCall } from '../../core/http/active-call.ts'
 
 // What the parts around one request tell each other about it. Symbols of our own and not a WeakMap: every request pays.
 const accounted: unique symbol = Symbol('holdfast.accounted')
 const requestId: unique symbol = Symbol('holdfast.requestId')
 const route: unique symbol = Symbol('holdfast.route')
 
-type Noted = IncomingMessage & { [accounted]?: boolean; [requestId]?: string; [route]?: () => string | undefined }
+const context: unique symbol = Symbol('holdfast.context')
+
+type Noted = IncomingMessage & {
+  [accounted]?: boolean
+  [requestId]?: string
+  [route]?: () => string | undefined
+  [context]?: ActiveCall
+}
 
 /** Marks a request whose line the pipeline writes, so that a request log around it does not write a second. */
 export const markAccounted = (request: Noted): void => {
@@ -24,6 +32,12 @@ export const keepRouteOf = (request: Noted, routeOf: () => string | undefined): 
   request[route] = routeOf
 }
 export const keptRoute = (request: Noted): string | undefined => request[route]?.()
+
+/** Keeps what `currentRequest()` answers for this request, so that other parts can add what they find out. */
+export const keepContext = (request: Noted, call: ActiveCall): void => {
+  request[context] = call
+}
+export const keptContext = (request: Noted): ActiveCall | undefined => request[context]
 
 const stallTimeout: unique symbol = Symbol('holdfast.stallTimeout')
 
