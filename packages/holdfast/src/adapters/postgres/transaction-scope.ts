@@ -6,7 +6,7 @@ import type { TransactionOptions } from '../../core/transactions/transactions.ts
 import type { Transaction } from './database.ts'
 import { QueryRunner } from './queries.ts'
 import type { QueryOptions } from './queries.ts'
-import { currentRowAccess } from './row-security.ts'
+import { currentRowAccess, nobodysRowAccess, type RowAccess } from './row-security.ts'
 import { assertSqlQuery } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
 import { usedAfterEnd } from './transaction-root.ts'
@@ -47,7 +47,8 @@ export class TransactionScope implements AmbientScope {
     this.#assertOpen()
     // Here and in `nest`: nothing is awaited between the last look and the act, or somebody else's part would begin there.
     while (this.#part !== undefined) await this.#partEnds()
-    if (isSecured) this.#identify()
+    if (isSecured) this.#identify(currentRowAccess())
+    else if (this.#rowAccess !== undefined) this.#identify(nobodysRowAccess)
     return await this.#root.send(query, options)
   }
 
@@ -62,6 +63,8 @@ export class TransactionScope implements AmbientScope {
     try {
       const result = await part.#runAsPart(work, isSecured)
       this.#callbacks.push(...part.#callbacks)
+      // What a part tells policies stays with them until the end of the whole; only undoing it takes that back.
+      this.#rowAccess = part.#rowAccess
       return result
     } finally {
       this.#part = undefined
@@ -123,8 +126,7 @@ export class TransactionScope implements AmbientScope {
   }
 
   /** Tells policies who asks, if they do not know yet. Travels with the statement, which fails too if this does. */
-  #identify(): void {
-    const { key, query } = currentRowAccess()
+  #identify({ key, query }: RowAccess): void {
     if (key === this.#rowAccess) return
     this.#rowAccess = key
     this.#root.send(query, {}).catch(() => {})
