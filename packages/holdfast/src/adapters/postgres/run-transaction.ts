@@ -72,6 +72,7 @@ function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
     const leave = (): void => reject(signal.reason as Error)
     const end = (): void => signal.removeEventListener('abort', leave)
     signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
     work.then(
       (result) => (end(), resolve(result)),
       (thrown: unknown) => (end(), reject(thrown as Error)),
