@@ -135,6 +135,7 @@ describe('given rows that are not for whoever writes them', () => {
     for (const statement of [
       sql`update orders set account_id = ${stranger.id}`,
       sql`update orders set total_cents = 0`,
+      sql`update orders set status = 'cancelled', total_cents = 0`,
       sql`update order_lines set quantity = 100`,
       sql`delete from orders`,
       sql`delete from order_lines`,
