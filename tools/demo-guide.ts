@@ -16,6 +16,7 @@ export async function guideTo({ url, edge, folder, passwords }: Demo): Promise<v
   const sku = `TRY-${Date.now().toString(36).toUpperCase()}`
   const json = `-H 'content-type: application/json' -d`
   const token = `-H "authorization: Bearer $TOKEN"`
+  const today = new Date().toISOString().slice(0, 10)
   console.log(`
 Running
   service     ${url}  on ${edge}, from ${folder}
@@ -24,8 +25,8 @@ Running
   probes      ${url}/livez  ${url}/readyz
 
 Accounts
-  admin@example.com  ${passwords.admin}  may change the catalog and other people's roles
-  user@example.com   ${passwords.user}  may look
+  admin@example.com  ${passwords.admin}  may change the catalog and other people's roles, ship orders and read reports
+  user@example.com   ${passwords.user}  may look and order
 
 Try, from top to bottom
   curl -s '${url}/products?limit=3'
@@ -33,7 +34,11 @@ Try, from top to bottom
   LOGIN=$(curl -s ${url}/auth/login ${json} '{"email":"admin@example.com","password":"${passwords.admin}"}')
   TOKEN=$(echo "$LOGIN" | ${member('accessToken')})
   curl -s ${url}/me ${token}
-  curl -s ${url}/products ${token} ${json} '{"sku":"${sku}","name":"Tarred rope","priceCents":4999}'
+  ROPE=$(curl -s ${url}/products ${token} ${json} '{"sku":"${sku}","name":"Tarred rope","priceCents":4999,"stock":10}' | ${member('id')})
+  curl -s ${url}/orders ${token} ${json} '{"items":[{"productId":"'$ROPE'","quantity":2}]}'
+  curl -s ${url}/orders ${token} ${json} '{"items":[{"productId":"'$ROPE'","quantity":9}]}'
+  curl -s ${url}/orders ${token}
+  curl -s '${url}/reports/sales?from=${today}&to=${today}' ${token}
   curl -s ${url}/products ${token} ${json} '{"sku":"no such sku","priceCents":-1}'
   curl -s ${url}/products ${json} '{"sku":"${sku}","name":"Nobody signed in","priceCents":1}'
   curl -s ${url}/auth/refresh ${json} '{"refreshToken":"'$(echo "$LOGIN" | ${member('refreshToken')})'"}'

@@ -91,8 +91,9 @@ fetch(url, body === undefined ? { headers } : { method: 'POST', headers, body })
 })
 `
 
-// Products, one of them, login, who am I, created, invalid, not signed in, refreshed, not there.
-const statuses = [200, 200, 200, 200, 201, 400, 401, 200, 404]
+// Products, one of them, login, who am I, created; ordered, out of stock, my orders, sales; invalid, not signed in,
+// refreshed, not there.
+const statuses = [200, 200, 200, 200, 201, 201, 409, 200, 200, 400, 401, 200, 404]
 
 describe.each(['fastify', 'express'])('given no demo on %s', (edge) => {
   test('when it is started, its lines answer; stopped and started again, it is reused', async () => {
