@@ -57,6 +57,8 @@ export interface WireServer {
   readonly defects: readonly unknown[]
   /** Connections that are open now. */
   readonly openConnections: number
+  /** The numbers of the connections that are open now, as in {@link WireCommand.connection}. */
+  connections(): readonly number[]
   /** Commands received so far, by name. */
   names(): string[]
   /** Resolves as soon as `count` commands of that name were received, since the start. */
@@ -71,9 +73,10 @@ export interface WireServer {
   close(): Promise<void>
 }
 
-export async function startWireServer(handler: WireHandler): Promise<WireServer> {
+/** @param port - of 127.0.0.1. Default: any that is free */
+export async function startWireServer(handler: WireHandler, port = 0): Promise<WireServer> {
   const primary = new ScriptedPrimary(handler)
-  await primary.listen()
+  await primary.listen(port)
   return primary
 }
 
@@ -100,7 +103,7 @@ class ScriptedPrimary implements WireServer {
   readonly commands: WireCommand[] = []
   readonly defects: unknown[] = []
   readonly #handler: WireHandler
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets = new Map<Socket, number>()
   readonly #waiting = new Set<() => void>()
   readonly #server = createServer((socket) => this.#accept(socket))
   #accepted = 0
@@ -112,8 +115,8 @@ class ScriptedPrimary implements WireServer {
     this.#handler = handler
   }
 
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1')
+  async listen(port: number): Promise<void> {
+    this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
   }
 
@@ -127,6 +130,10 @@ class ScriptedPrimary implements WireServer {
 
   get openConnections(): number {
     return this.#sockets.size
+  }
+
+  connections(): readonly number[] {
+    return [...this.#sockets.values()]
   }
 
   names(): string[] {
@@ -151,7 +158,7 @@ class ScriptedPrimary implements WireServer {
   }
 
   cutAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets.keys()) socket.resetAndDestroy()
   }
 
   async close(): Promise<void> {
@@ -164,7 +171,7 @@ class ScriptedPrimary implements WireServer {
   #accept(socket: Socket): void {
     this.#accepted += 1
     const connection = this.#accepted
-    this.#sockets.add(socket)
+    this.#sockets.set(socket, connection)
     socket.on('close', () => this.#sockets.delete(socket))
     socket.on('error', () => {})
     let rest: Buffer = Buffer.alloc(0)

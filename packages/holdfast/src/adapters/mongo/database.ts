@@ -47,9 +47,11 @@ export interface MongoDatabase extends MongoQueries, Transactions {
    * The model of one collection, as Mongoose has it, with nothing left to chance: fields that the schema does not know are
    * errors (`strict: 'throw'`), a document that somebody else saved meanwhile is a conflict (`optimisticConcurrency`),
    * nothing is created or indexed on its own, and nothing waits for a connection that may never come.
-   * Timeouts, the signal of the request and the pool of its class of work come by themselves.
+   * Timeouts, the signal of the request and the pool of its class of work come by themselves. The same schema gives the
+   * same model, however often it is asked for.
    *
    * @param name - singular, as in `Order`; the collection is its plural, `orders`, unless the schema names one
+   * @throws {TypeError} when another schema has that name
    */
   model<ModelSchema extends Schema>(name: string, schema: ModelSchema): ModelOf<ModelSchema>
   /** The names of its pools, for `isolations` of `createHttp`. */

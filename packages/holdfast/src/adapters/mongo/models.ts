@@ -12,6 +12,7 @@ export type ModelOf<ModelSchema extends Schema> = Model<mongoose.InferSchemaType
  */
 export class Models {
   readonly #connection: Connection
+  readonly #schemas = new Map<string, Schema>()
 
   constructor(router: Router) {
     // An instance of its own: what is set here is nobody else's.
@@ -20,14 +21,23 @@ export class Models {
     this.#connection = Object.assign(connection, { db })
   }
 
+  /** @throws {TypeError} when another schema has that name */
   define<ModelSchema extends Schema>(name: string, schema: ModelSchema): ModelOf<ModelSchema> {
+    const known = this.#schemas.get(name)
+    if (known === undefined) this.#compile(name, schema)
+    else if (known !== schema) throw new TypeError(`Two schemas are named ${name}; a model has one`)
+    return this.#connection.model(name) as unknown as ModelOf<ModelSchema>
+  }
+
+  #compile(name: string, schema: Schema): void {
     const own = schema.clone()
     beStrict(own)
     own.set('autoCreate', false)
     own.set('autoIndex', false)
     own.set('bufferCommands', false)
     own.set('optimisticConcurrency', true)
-    return this.#connection.model(name, own) as unknown as ModelOf<ModelSchema>
+    this.#connection.model(name, own)
+    this.#schemas.set(name, schema)
   }
 }
 
