@@ -69,7 +69,7 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
     try {
       const early = await run(image, process.execPath, ['dist/main.js'], env)
       expect(early.code).toBe(1)
-      expect(early.stdout).toContain('npm run migrate')
+      expect(early.stdout).toContain('Run the migrations')
 
       // Who migrates needs neither keys nor Redis.
       const migrated = await run(service, process.execPath, ['dist/migrate.js'], forTasks)
@@ -141,7 +141,7 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
 /** What a person does first: register, sign in, work, refresh, sign out. */
 async function signInAndWork(url: string, databaseUrl: string): Promise<void> {
   const account = { email: 'editor@example.com', password: 'tarred rope' }
-  const product = { sku: 'ROPE-20M', name: 'Tarred rope', priceCents: 4999 }
+  const product = { sku: 'ROPE-20M', name: 'Tarred rope', priceCents: 4999, stock: 1 }
   expect((await post(`${url}/products`, product)).status).toBe(401)
   expect((await post(`${url}/auth/register`, account)).status).toBe(202)
   const database = createDatabase({ url: databaseUrl })
@@ -153,7 +153,11 @@ async function signInAndWork(url: string, databaseUrl: string): Promise<void> {
   const { accessToken, refreshToken } = await dataOf(login)
   const created = await post(`${url}/products`, product, accessToken)
   expect(created.status).toBe(201)
-  expect((await fetch(url + created.headers.get('location'))).status).toBe(200)
+  const location = String(created.headers.get('location'))
+  expect((await fetch(url + location)).status).toBe(200)
+  const order = { items: [{ productId: location.split('/').at(-1), quantity: 1 }] }
+  expect((await post(`${url}/orders`, order, accessToken)).status).toBe(201)
+  expect((await post(`${url}/orders`, order, accessToken)).status).toBe(409)
   expect((await post(`${url}/products`, { sku: 'no such sku' }, accessToken)).status).toBe(400)
 
   const refreshed = await post(`${url}/auth/refresh`, { refreshToken })

@@ -18,13 +18,16 @@ begin
   end if;
 exception
   when insufficient_privilege then
-    raise insufficient_privilege using
-      message = format('%s may not create the role app_service or take it on', current_user),
-      hint = format('Ask somebody who may for: create role app_service nologin; grant app_service to %I', current_user);
+    raise insufficient_privilege using message = format(
+      'the login %1$s may not create the role app_service or take it on. Let somebody who may do it first: '
+      'create role app_service nologin; grant app_service to %1$I', current_user
+    );
 end
 $$;
 
 grant usage on schema public to app_service;
+-- Before version 15 everybody may.
+revoke create on schema public from public;
 grant select, insert, update, delete on all tables in schema public to app_service;
 alter default privileges in schema public grant select, insert, update, delete on tables to app_service;
 alter default privileges in schema public grant usage on sequences to app_service;
@@ -35,7 +38,8 @@ revoke update, delete on audit_events from app_service;
 revoke update, delete on orders, order_lines from app_service;
 grant update (status, updated_at) on orders to app_service;
 
--- Who asks, as the service says at the beginning of each transaction; nobody while it has said nothing.
+-- Who asks, as the service says for each transaction; nobody while it has said nothing. That guards against queries that
+-- forgot to ask whose rows they read, and not against those who may send SQL of their own: they can say to be anybody.
 create function caller_id() returns uuid
   language sql stable parallel safe
   return nullif(current_setting('app.principal_id', true), '')::uuid;

@@ -16,7 +16,7 @@ let template: Promise<Template> | undefined
 // Here and not where it is made: what is registered in a hook or a test is over with that.
 after(async () => (await template)?.drop())
 
-/** A copy of a database that is started and migrated once per run: TEST_DATABASE_URL, or an embedded one. */
+/** A copy of a database that is migrated once per run, on the server of TEST_DATABASE_URL, a superuser's, or an embedded one. */
 export async function createDatabaseForTest(): Promise<DatabaseForTest> {
   const { adminUrl, name } = await (template ??= createTemplate())
   const database = await createTestDatabase({ adminUrl, template: name })

@@ -11,6 +11,10 @@ import type { Order, OrderLine, OrderSummary } from './orders.schema.ts'
 export const reader = permission('orders:read')
 export const shipper = permission('orders:ship')
 
+// Many want the same product at once. Where the database lets them wait for each other, none is run again for that; where
+// it gives up on all but one, these are.
+const contended = { retries: 10 }
+
 export interface OrdersServiceNeeds {
   readonly orders: OrdersRepository
   readonly outbox: Outbox
@@ -40,7 +44,7 @@ export class OrdersService {
       const order = await this.#orders.insert({ accountId, lines, totalCents: totalOf(lines) })
       await this.#tell('orders.placed', order)
       return order
-    })
+    }, contended)
   }
 
   async list({ id: accountId }: Principal, filter: Omit<OrderFilter, 'accountId'>): Promise<Cut<OrderSummary>> {
@@ -61,7 +65,7 @@ export class OrdersService {
       await this.#catalog.restock(order.lines)
       await this.#tell('orders.cancelled', order)
       return order
-    })
+    }, contended)
   }
 
   async #findCancelled(principal: Principal, id: string): Promise<Order> {
@@ -113,6 +117,5 @@ function notToBeHad(wanted: readonly Item[], lacks: readonly Lack[]): ConflictEr
   const [code, what] = isForSale
     ? ['orders.out_of_stock', 'There is less than that']
     : ['orders.product_not_for_sale', 'Not everything is for sale']
-  const message = `${what}, so nothing was ordered: ${issues.map((issue) => issue.message).join(' ')}`
-  return new ConflictError(code, message, { issues })
+  return new ConflictError(code, `${what}, so nothing was ordered. ${issues[0]?.message}`, { issues })
 }

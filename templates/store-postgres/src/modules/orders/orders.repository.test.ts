@@ -190,17 +190,37 @@ describe('given those who work for the shop', () => {
   })
 })
 
+const createService = () => createOrders({ database, catalog: createCatalog({ database }).service }).service
+
+describe('given 10 pieces', () => {
+  test('when 64 at once want one, 10 get it, the others hear that it is out of stock, and nobody is to come back', async () => {
+    const id = await idOf(
+      `insert into products (sku, name, price_cents, stock) values ('TEN', 'ten', 1, 10) returning id`,
+    )
+    const service = createService()
+    const wanted = [{ productId: id, quantity: 1 }]
+    const all = Array.from({ length: 64 }, () => actAs(buyer, () => service.place(buyer, wanted)))
+    const outcomes = await Promise.allSettled(all)
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    assert.deepEqual([...new Set(refused.map(({ reason }) => reason.code))], ['orders.out_of_stock'])
+    assert.equal(refused.length, 54)
+    assert.deepEqual((await owner.query('select stock from products where id = $1', [id])).rows, [{ stock: 0 }])
+    assert.equal(database.stats().waiting, 0)
+    assert.equal(database.stats().idle, database.stats().total)
+  })
+})
+
 describe('given a transaction that the database gives up, for the sake of another one', () => {
   test('when it orders, it is run again, and ordered once', async () => {
     const insert = `insert into products (sku, name, price_cents, stock) values ('X', 'x', 7, 5), ('Y', 'y', 7, 5) returning id`
     const { rows } = await owner.query<{ readonly id: string }>(insert)
     const [low = '', high = ''] = rows.map(({ id }) => id).toSorted()
-    const orders = createOrders({ database, catalog: createCatalog({ database }).service })
+    const service = createService()
     const wanted = [low, high].map((productId) => ({ productId, quantity: 2 }))
 
     await owner.query('begin')
     await owner.query('update products set stock = stock - 1 where id = $1', [high])
-    const placed = actAs(buyer, () => orders.service.place(buyer, wanted))
+    const placed = actAs(buyer, () => service.place(buyer, wanted))
     await untilBlocked(owner)
     // Each has what the other wants; the one that waits for longer finds out and gives up.
     await owner.query('update products set stock = stock - 1 where id = $1', [low])
