@@ -86,6 +86,15 @@ export function isConnectionLoss(thrown: unknown): boolean {
   return state === undefined ? isOutage(thrown) : isOutageState(state)
 }
 
+/**
+ * Whether the answer of the server got lost, so that nobody can tell what became of the question. An error that it sends
+ * is an answer; the last words of a session may come after a commit.
+ */
+export function isAnswerLost(thrown: unknown): boolean {
+  const state = sqlStateOf(thrown)
+  return state === undefined ? isOutage(thrown) : /^(08|57P)/.test(state)
+}
+
 /** The one failure after which nobody can tell whether it was done. */
 export function outcomeUnknown(cause: unknown): ServiceUnavailableError {
   return new ServiceUnavailableError(

@@ -1,6 +1,7 @@
 import type { QueryResult } from 'pg'
 import { type Connection, unnamed } from './connection.ts'
-import { isStaleStatement, translateError } from './errors.ts'
+import { isAnswerLost, isStaleStatement, outcomeUnknown, translateError } from './errors.ts'
+import { mayWrite } from './may-write.ts'
 import type { QueryOptions } from './queries.ts'
 import { currentRowAccess } from './row-security.ts'
 import type { SqlQuery } from './sql.ts'
@@ -18,7 +19,8 @@ export async function runAlone(
   try {
     return isSecured ? await sendSecured(connection, query, signal) : await send(connection, query, pool, signal)
   } catch (thrown) {
-    throw signal?.aborted === true ? signal.reason : translateError(thrown, constraints)
+    if (signal?.aborted === true) throw signal.reason
+    throw isAnswerLost(thrown) && mayWrite(query) ? outcomeUnknown(thrown) : translateError(thrown, constraints)
   } finally {
     pool.release(connection)
   }

@@ -26,7 +26,9 @@ export interface QueryOptions {
  * Every query may reject with
  * - `AppError` kind `conflict`: a unique, exclusion or foreign-key constraint; see {@link QueryOptions}
  * - `AppError` kind `timeout`: the statement ran into its timeout
- * - `AppError` kind `unavailable`: no connection, a lost one, a lock not given in time, a deadlock
+ * - `AppError` kind `unavailable`: no connection, a lost one, a lock not given in time, a deadlock. With code
+ *   `database.outcome_unknown` the connection was lost before a statement outside of any transaction, which may have
+ *   written, was answered: look before you repeat it. A `select` counts as a read, whatever its functions do
  * - `AppError` kind `invalid`: a text that PostgreSQL cannot store, such as one with NUL
  * - the reason of the signal that ended it
  * - `TypeError`: the query was not made by the `sql` tag

@@ -3,6 +3,7 @@ import { currentCaller } from '../../core/context/acting.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
 import type { DatabaseSettings, ReplicaOptions } from './database-options.ts'
 import { mayEndBetter, isConnectionLoss } from './errors.ts'
+import { mayWrite } from './may-write.ts'
 import { ReplicaLag } from './replica-lag.ts'
 import type { SqlQuery } from './sql.ts'
 import { Workload } from './workload.ts'
@@ -60,9 +61,8 @@ export class Replicas {
   }
 
   /** Remembers that the caller wrote something, if that is what the statement does. */
-  noteStatement({ text }: SqlQuery): void {
-    if (!/^\s*(select|table|values|show)\b/i.test(text) || /\b(insert|update|delete|merge)\b/i.test(text))
-      this.noteWrite()
+  noteStatement(query: SqlQuery): void {
+    if (mayWrite(query)) this.noteWrite()
   }
 
   noteWrite(): void {
