@@ -220,6 +220,18 @@ describe('given a transaction', () => {
     expect(String(thrown)).toContain('Leave begin, commit and rollback to `transaction`')
     expect(await notes()).toEqual([])
   })
+
+  test('when the work makes nothing of that, nothing more is written either', async () => {
+    const thrown = await failure(
+      database.transaction(async () => {
+        await database.execute(sql`commit`).catch(() => {})
+        await write(1).catch(() => {})
+        await database.transaction(() => write(2)).catch(() => {})
+      }),
+    )
+    expect(String(thrown)).toContain('Leave begin, commit and rollback to `transaction`')
+    expect(await notes()).toEqual([])
+  })
 })
 
 describe('given a BEGIN that travels with the first statement', () => {
