@@ -15,6 +15,7 @@ import type { SqlQuery } from './sql-query.ts'
 export interface KeyColumn {
   /**
    * Its name, or SQL for it, such as `` sql`p.created_at` ``. It is never NULL: what compares to NULL is on no page.
+   * A text has at most 500 characters, or the page that ends with a longer one fails.
    * Where the query selects something else under the same name, write the table before it: `order by` prefers what is
    * selected.
    */

@@ -1,7 +1,7 @@
 import { ValidationError, withoutStack } from '../../foundation/errors.ts'
 
 /** A cursor is no longer than this, so that it fits into a URL and costs nothing to refuse. */
-export const maxCursorLength = 2048
+export const maxCursorLength = 4096
 
 // What a cursor looks like inside; another number for another look, so that old ones are refused and not misread.
 const version = 1
@@ -11,7 +11,7 @@ const version = 1
  *
  * @param list - which list, and which order of it, so that a cursor of one is not read as that of another
  * @param key - what the last item of the page is ordered by, as texts. Whoever takes cursors apart can read it
- * @throws {RangeError} when the cursor would be longer than 2 048 characters
+ * @throws {RangeError} when the cursor would be longer than 4 096 characters
  */
 export function toCursor(list: string, key: readonly string[]): string {
   const cursor = Buffer.from(JSON.stringify([version, list, ...key])).toString('base64url')
