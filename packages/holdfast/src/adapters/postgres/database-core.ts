@@ -8,14 +8,15 @@ import { readTransactionOptions } from '../../core/transactions/transaction-sett
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
 import type { DatabaseStats, PoolStats } from './database.ts'
 import type { DatabaseSettings, PoolSettings } from './database-options.ts'
+import { Harness } from './harness.ts'
 import { runAlone } from './one-statement.ts'
 import type { QueryOptions } from './queries.ts'
 import { Replicas } from './replicas.ts'
 import { assertSqlQuery } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
 import { runTransaction } from './run-transaction.ts'
-import { type TransactionHost, TransactionRoot } from './transaction-root.ts'
-import { TransactionScope, type Work } from './transaction-scope.ts'
+import type { TransactionHost } from './transaction-root.ts'
+import type { TransactionScope, Work } from './transaction-scope.ts'
 import { closed, Workload } from './workload.ts'
 
 /** The pools of a database and what they have in common: who may begin, which pool serves, when all is over. */
@@ -25,7 +26,7 @@ export class DatabaseCore {
   readonly #default: Workload
   readonly #replicas: Replicas | undefined
   readonly #host: TransactionHost
-  #harness: TransactionScope | undefined
+  #harness: Harness | undefined
   #unfinished = 0
   #closing: Promise<void> | undefined
   #whenFinished: (() => void) | undefined
@@ -67,9 +68,10 @@ export class DatabaseCore {
     assertSqlQuery(query)
     const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.run(query, options, isSecured)
-    if (this.#harness !== undefined)
-      return await this.#harness.nest(() => this.run(query, options, isSecured), {}, isSecured)
     const signal = options.signal === undefined ? currentRequest()?.signal : (options.signal ?? undefined)
+    if (this.#harness !== undefined) {
+      return await this.#runInHarness(this.#harness, () => this.run(query, options, isSecured), {}, isSecured, signal)
+    }
     const pool = this.#pool()
     return await this.#counted(async () => {
       if (options.mayLag === true && this.#replicas !== undefined) {
@@ -87,7 +89,9 @@ export class DatabaseCore {
   async transaction<Result>(work: Work<Result>, options: TransactionOptions, isSecured: boolean): Promise<Result> {
     const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.nest(work, options, isSecured)
-    if (this.#harness !== undefined) return await this.#runInHarness(this.#harness, work, options, isSecured)
+    if (this.#harness !== undefined) {
+      return await this.#runInHarness(this.#harness, work, options, isSecured, currentRequest()?.signal)
+    }
     const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
     const { result, callbacks } = await this.#counted(() =>
       runTransaction(work, {
@@ -122,36 +126,37 @@ export class DatabaseCore {
   /**
    * For tests: from now on, whatever is asked of this database happens in one transaction that is never committed, and
    * transactions are parts of it. What is asked at once is done one after another.
+   *
+   * @returns how to end it
    */
   async openHarness(): Promise<() => Promise<void>> {
-    if (this.#harness !== undefined)
-      throw new Error('This database is in a transaction of a test already; end that one first')
-    const connection = await this.#default.take(undefined)
-    const settings = readTransactionOptions({ timeoutMs: 3_600_000 }, 3_600_000)
-    const root = new TransactionRoot(connection, settings, this.#host, new AbortController().signal)
-    try {
-      // Somebody may be looking at a breakpoint.
-      await root.control('set local idle_in_transaction_session_timeout = 0')
-    } catch (thrown) {
-      this.#default.release(connection)
+    if (this.#closing !== undefined) throw closed()
+    if (this.#harness !== undefined || scopeOf(this) !== undefined) {
+      throw new Error('This database is in a transaction already; end that one first')
+    }
+    const harness = new Harness(this.#default, this.#host)
+    // Before it has begun: what is asked meanwhile waits for that.
+    this.#harness = harness
+    const leave = async (): Promise<void> => {
+      if (this.#harness === harness) this.#harness = undefined
+      await harness.end()
+    }
+    await harness.begin().catch(async (thrown: unknown) => {
+      await leave()
       throw thrown
-    }
-    this.#harness = new TransactionScope(root, undefined, true)
-    return async () => {
-      this.#harness = undefined
-      await root.rollback()
-      this.#default.release(connection)
-    }
+    })
+    return leave
   }
 
   async #runInHarness<Result>(
-    harness: TransactionScope,
+    harness: Harness,
     work: Work<Result>,
     options: TransactionOptions,
     isSecured: boolean,
+    signal: AbortSignal | undefined,
   ): Promise<Result> {
-    const result = await harness.nest(work, options, isSecured)
-    await this.#afterCommit(harness.takeCallbacks())
+    const { result, callbacks } = await this.#counted(() => harness.transaction(work, options, isSecured, signal))
+    await this.#afterCommit(callbacks)
     return result
   }
 
@@ -185,6 +190,7 @@ export class DatabaseCore {
     this.#replicas?.stop()
     const pools = this.#all()
     await within(closeTimeoutMs, this.#finished())
+    await this.#harness?.end().catch(() => {})
     for (const pool of pools) pool.refuse()
     await within(Math.max(1, endsAt - performance.now()), Promise.all(pools.map((pool) => pool.end())))
     for (const pool of pools) pool.cut()

@@ -38,6 +38,8 @@ export class TransactionRoot {
   #failure: unknown = undefined
   /** Why it cannot be committed any more, whatever the work makes of it. */
   #doom: { readonly reason: unknown; readonly mayRetry: boolean } | undefined = undefined
+  /** Set when a query has ended it: whatever came after would be committed by itself. */
+  #endedBy: Error | undefined = undefined
 
   constructor(connection: Connection, settings: TransactionSettings, host: TransactionHost, signal: AbortSignal) {
     this.#connection = connection
@@ -63,6 +65,7 @@ export class TransactionRoot {
   /** The first statement takes BEGIN along, and those behind it wait until it stands: else they would be committed alone. */
   async #sendIn(query: QueryConfig): Promise<QueryResult> {
     this.assertOpen()
+    if (this.#endedBy !== undefined) throw this.#endedBy
     if (this.#opening === undefined) {
       const opened = this.#connection.open(beginOf(this.settings), query, this.#signal)
       this.#opening = opened.then(
@@ -104,11 +107,11 @@ export class TransactionRoot {
 
   #endedBySql(): Error {
     this.#connection.break()
-    const reason = new Error(
+    this.#endedBy ??= new Error(
       'A query ended the transaction it ran in. Leave begin, commit and rollback to `transaction`',
     )
-    this.#doom ??= { reason, mayRetry: false }
-    return reason
+    this.#doom ??= { reason: this.#endedBy, mayRetry: false }
+    return this.#endedBy
   }
 
   /** Undoes what happened since a savepoint. */
@@ -116,6 +119,20 @@ export class TransactionRoot {
     if (this.#isOver || this.#connection.isBroken) return
     await this.control(`rollback to savepoint ${savepoint}`)
     this.#failure = undefined
+    await this.control(`release savepoint ${savepoint}`)
+  }
+
+  /** Does to a part, in the transaction of a test, what a commit would do to a transaction. */
+  async commitPart(savepoint: string, { readOnly }: TransactionSettings): Promise<void> {
+    if (readOnly) {
+      // Nothing is lost by it, and nothing else gives back the right to write.
+      await this.control(`rollback to savepoint ${savepoint}`)
+    } else {
+      // What is deferred until the commit is checked, and deferred again.
+      this.control('savepoint hf_check').catch(() => {})
+      await this.control('set constraints all immediate')
+      await this.control('rollback to savepoint hf_check')
+    }
     await this.control(`release savepoint ${savepoint}`)
   }
 

@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg'
 import type { AfterCommit } from '../../core/transactions/after-commit.ts'
 import { type AmbientScope, withScope } from '../../core/transactions/ambient.ts'
-import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
+import { readTransactionOptions, type TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
 import type { Transaction } from './database.ts'
 import { QueryRunner } from './queries.ts'
@@ -26,13 +26,24 @@ export class TransactionScope implements AmbientScope {
   #isOver = false
   /** What whoever began it takes for the whole transaction. */
   readonly #whole: TransactionScope
+  /** What that one was asked to be. */
+  readonly #settings: TransactionSettings
   readonly #isHarness: boolean
 
-  /** @param isHarness - whether it is that of a test, in which each part is a whole transaction to whoever began it */
-  constructor(root: TransactionRoot, outer?: TransactionScope, isHarness = false) {
+  /**
+   * @param isHarness - whether it is that of a test, in which each part is a whole transaction to whoever began it
+   * @param settings - what it is asked to be, where it is such a part
+   */
+  constructor(
+    root: TransactionRoot,
+    outer?: TransactionScope,
+    isHarness = false,
+    settings: TransactionSettings = root.settings,
+  ) {
     this.#root = root
     this.#isHarness = isHarness
     this.#whole = outer === undefined || outer.#isHarness ? this : outer.#whole
+    this.#settings = this.#whole === this ? settings : this.#whole.#settings
     this.#depth = outer === undefined ? 0 : outer.#depth + 1
     this.#rowAccess = outer === undefined ? undefined : outer.#rowAccess
   }
@@ -54,10 +65,11 @@ export class TransactionScope implements AmbientScope {
 
   /** Runs `work` as a part of this one. */
   async nest<Result>(work: Work<Result>, options: TransactionOptions, isSecured: boolean): Promise<Result> {
-    this.#assertAllows(options)
+    const settings = readTransactionOptions(options, this.#settings.timeoutMs)
+    if (!this.#isHarness) this.#assertAllows(settings, options)
     this.#assertOpen()
     while (this.#part !== undefined) await this.#partEnds()
-    const part = new TransactionScope(this.#root, this)
+    const part = new TransactionScope(this.#root, this, false, settings)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#part = promise
     try {
@@ -74,11 +86,16 @@ export class TransactionScope implements AmbientScope {
 
   async #runAsPart<Result>(work: Work<Result>, isSecured: boolean): Promise<Result> {
     const savepoint = `hf_${this.#depth}`
+    const isWhole = this.#whole === this
+    const rowAccess = this.#rowAccess
     // Not waited for: it travels with the first statement, which fails too if this does.
     this.#root.control(`savepoint ${savepoint}`).catch(() => {})
+    if (isWhole && this.#settings.readOnly) this.#root.control('set transaction read only').catch(() => {})
     try {
       const result = await this.enter(work, isSecured)
-      await this.#root.control(`release savepoint ${savepoint}`)
+      if (isWhole) await this.#root.commitPart(savepoint, this.#settings)
+      else await this.#root.control(`release savepoint ${savepoint}`)
+      if (isWhole && this.#settings.readOnly) this.#rowAccess = rowAccess
       return result
     } catch (thrown) {
       // What was thrown says more than that undoing failed too, which then dooms the whole.
@@ -142,17 +159,15 @@ export class TransactionScope implements AmbientScope {
     this.#root.assertOpen()
   }
 
-  #assertAllows(options: TransactionOptions): void {
-    if (this.#isHarness) return
-    const { settings } = this.#root
-    const { isolation } = readTransactionOptions(options, settings.timeoutMs)
-    if (isolation !== undefined && rank(isolation) > rank(settings.isolation)) {
+  #assertAllows({ isolation }: TransactionSettings, { readOnly }: TransactionOptions): void {
+    const own = this.#settings
+    if (isolation !== undefined && rank(isolation) > rank(own.isolation)) {
       throw new Error(
-        `A transaction inside of another one has its isolation, ${settings.isolation ?? 'the default'}; ` +
+        `A transaction inside of another one has its isolation, ${own.isolation ?? 'the default'}; ` +
           `ask for ${isolation} where the outermost begins`,
       )
     }
-    if (settings.readOnly && options.readOnly === false) {
+    if (own.readOnly && readOnly === false) {
       throw new Error('A transaction that writes was begun inside of one that is read only')
     }
   }
