@@ -42,7 +42,11 @@ grant update (status, updated_at) on orders to app_service;
 -- forgot to ask whose rows they read, and not against those who may send SQL of their own: they can say to be anybody.
 create function caller_id() returns uuid
   language sql stable parallel safe
-  return nullif(current_setting('app.principal_id', true), '')::uuid;
+  -- Machines may have names of other kinds; no account has one.
+  return case
+    when current_setting('app.principal_id', true) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      then current_setting('app.principal_id', true)::uuid
+  end;
 
 create function caller_may(permission text) returns boolean
   language sql stable parallel safe

@@ -22,7 +22,8 @@ export const Product = z.object({
 })
 export type Product = z.infer<typeof Product>
 
-export const ProductId = z.object({ id: z.uuid() })
+/** In one spelling, for all that compare ids as texts. */
+export const ProductId = z.object({ id: z.uuid().toLowerCase() })
 export type ProductId = z.infer<typeof ProductId>
 
 export const NewProduct = z.object({ sku, name, priceCents, stock: stock.default(0) })

@@ -19,7 +19,7 @@ const Items = z
 export const NewOrder = z.object({ items: Items })
 export type NewOrder = z.infer<typeof NewOrder>
 
-export const OrderId = z.object({ id: z.uuid() })
+export const OrderId = z.object({ id: z.uuid().toLowerCase() })
 export type OrderId = z.infer<typeof OrderId>
 
 export const OrderQuery = z.object(pageQuery)

@@ -165,6 +165,13 @@ describe('given those who work for the shop', () => {
     assert.equal(await statusOf(own), 'placed')
   })
 
+  test('when a machine that is no account asks, it sees what it may and owns nothing', async () => {
+    const machine = { id: 'billing', roles: [], permissions: ['orders:read'] }
+    assert.ok((await ask(machine, sql`select id from orders`)).length >= 2)
+    assert.deepEqual(await ask({ ...machine, permissions: [] }, sql`select id from orders`), [])
+    assert.equal(await change(machine, sql`update orders set status = 'cancelled'`), 0)
+  })
+
   test('when they may ship, they ship, and neither cancel nor revive', async () => {
     const shipping = may('orders:ship')
     await assert.rejects(change(shipping, sql`update orders set status = 'cancelled' where id = ${own.id}`))
