@@ -24,6 +24,7 @@ export {
   type Topology,
 } from '../core/http/client-address.ts'
 export type { CorsOptions } from '../core/http/cors.ts'
+export { invalidCursor, maxCursorLength, parseCursor, toCursor } from '../core/http/cursor.ts'
 export type { RouteExplanation, StageExplanation } from '../core/http/explain.ts'
 export type { HeaderPolicies } from '../core/http/header-blocks.ts'
 export type { HeaderPolicy } from '../core/http/header-policy.ts'

@@ -24,7 +24,7 @@ export class ActiveCall implements RequestContext {
   /** The route's pattern, for the log; `undefined` beside the routes. */
   route: string | undefined = undefined
   isolation: string | undefined = undefined
-  timeoutMs = Number.POSITIVE_INFINITY
+  timeoutMs: number = Number.POSITIVE_INFINITY
   /** Whether the body is still on its way, so that it is the client who takes long. */
   isReceiving = false
   principal: Principal | undefined = undefined
