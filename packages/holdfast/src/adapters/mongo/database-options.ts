@@ -183,14 +183,21 @@ function milliseconds<Name extends string>(
   return wholeNumber(name, options[name] ?? byDefault, 1, hourMs)
 }
 
-// What a URL says would undo a limit, or the promise that what is written stays, without a word.
+// What a URL says of these would undo a limit, or the promise that what is written stays, without a word.
 const ownParameters: ReadonlySet<string> = new Set(
   (
-    'appName connectTimeoutMS socketTimeoutMS serverSelectionTimeoutMS waitQueueTimeoutMS timeoutMS maxPoolSize ' +
-    'minPoolSize maxIdleTimeMS maxConnecting readPreference readConcernLevel w wtimeoutMS journal retryWrites retryReads'
+    'connectTimeoutMS socketTimeoutMS serverSelectionTimeoutMS waitQueueTimeoutMS timeoutMS maxPoolSize minPoolSize ' +
+    'maxIdleTimeMS maxConnecting readPreference readConcernLevel w wtimeoutMS journal retryWrites retryReads'
   )
     .toLowerCase()
     .split(' '),
+)
+
+/** What providers write into the URLs they hand out, and what holds anyway. */
+const harmless: ReadonlySet<string> = new Set(
+  'retrywrites=true retryreads=true w=majority journal=true readpreference=primary readconcernlevel=majority'.split(
+    ' ',
+  ),
 )
 
 // The URL holds a password, so no message here shows it.
@@ -201,7 +208,7 @@ function assertUrl(url: unknown): asserts url is string {
     )
   }
   const [front = '', parameters = ''] = url.split('?')
-  const doubled = [...new URLSearchParams(parameters).keys()].find((name) => ownParameters.has(name.toLowerCase()))
+  const doubled = doubledParameter(parameters)
   if (doubled !== undefined) {
     throw new TypeError(`url sets ${doubled}; take it out. The options say it, where it has bounds`)
   }
@@ -214,4 +221,10 @@ function assertUrl(url: unknown): asserts url is string {
     // What the parser throws may hold the URL, and so the password
     throw new TypeError('url cannot be read. Percent-encode special characters of the password')
   }
+}
+
+function doubledParameter(parameters: string): string | undefined {
+  return [...new URLSearchParams(parameters)].find(
+    ([name, value]) => ownParameters.has(name.toLowerCase()) && !harmless.has(`${name}=${value}`.toLowerCase()),
+  )?.[0]
 }
