@@ -108,12 +108,11 @@ class SqlCatalogRepository implements CatalogRepository {
     )
   }
 
-  update(id: string, { version, name, priceCents, stock }: ProductChange): Promise<Product | undefined> {
+  update(id: string, { version, ...change }: ProductChange): Promise<Product | undefined> {
+    const changes = sql.changes(change, { name: 'name', priceCents: 'price_cents', stock: 'stock' })
     return this.#database.maybeOne(
       sql`
-        update products
-        set name = coalesce(${name ?? null}, name), price_cents = coalesce(${priceCents ?? null}, price_cents),
-          stock = coalesce(${stock ?? null}, stock), version = version + 1, updated_at = now()
+        update products set ${changes}, version = version + 1, updated_at = now()
         where id = ${id} and version = ${version} and status = 'active'
         returning ${columns}`,
       toProduct,
@@ -142,7 +141,7 @@ class SqlCatalogRepository implements CatalogRepository {
     await this.#database.execute(
       sql`
         update products set stock = stock + change.by, version = version + 1, updated_at = now()
-        from unnest(${changes.map(({ id }) => id)}::uuid[], ${changes.map(({ by }) => by)}::integer[]) as change (id, by)
+        from ${sql.records(changes, { id: 'uuid', by: 'integer' })} as change
         where products.id = change.id`,
       { constraints },
     )

@@ -79,6 +79,24 @@ const toLine = (row: LineRow): OrderLine => ({
   quantity: row.quantity,
 })
 
+const lineColumns = {
+  position: 'integer',
+  product_id: 'uuid',
+  sku: 'text',
+  name: 'text',
+  price_cents: 'integer',
+  quantity: 'integer',
+} as const
+
+const toLineRow = ({ productId, sku, name, priceCents, quantity }: OrderLine, at: number) => ({
+  position: at + 1,
+  product_id: productId,
+  sku,
+  name,
+  price_cents: priceCents,
+  quantity,
+})
+
 class SqlOrdersRepository implements OrdersRepository {
   readonly #database: Database
 
@@ -87,18 +105,13 @@ class SqlOrdersRepository implements OrdersRepository {
   }
 
   insert({ accountId, lines, totalCents }: OrderRecord): Promise<Order> {
-    const each = <Key extends keyof OrderLine>(key: Key): readonly OrderLine[Key][] => lines.map((line) => line[key])
     return this.#database.one(
       sql`
         with placed as (
           insert into orders (account_id, total_cents) values (${accountId}, ${totalCents}) returning ${columns}
         ), listed as (
-          insert into order_lines (order_id, account_id, product_id, sku, name, price_cents, quantity, position)
-          select placed.id, placed.account_id, line.*
-          from placed, unnest(
-            ${each('productId')}::uuid[], ${each('sku')}::text[], ${each('name')}::text[],
-            ${each('priceCents')}::integer[], ${each('quantity')}::integer[]
-          ) with ordinality as line
+          insert into order_lines (order_id, account_id, position, product_id, sku, name, price_cents, quantity)
+          select placed.id, placed.account_id, line.* from placed, ${sql.records(lines.map(toLineRow), lineColumns)} as line
         )
         select * from placed`,
       (row: OrderRow) => ({ ...toSummary(row), lines: [...lines] }),

@@ -79,7 +79,7 @@ describe('given a year of orders', () => {
 describe('given more reports than their pool has connections for', () => {
   test('when none of them comes to an end, the rest of the service goes on, and what is too much is told at once', async () => {
     await other.query('begin; lock table order_lines')
-    const reports = Array.from({ length: 30 }, () => admin.call('GET', year))
+    const reports = Array.from({ length: 30 }, () => admin.call('GET', '/reports/sales?from=2025-01-01&to=2025-01-01'))
     for (const name of await untilBlocked(other, 2)) assert.match(name, / reporting$/)
     assert.equal((await service.call('GET', '/products')).status, 200)
     assert.equal((await admin.call('GET', '/orders')).status, 200)
