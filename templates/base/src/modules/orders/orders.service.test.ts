@@ -98,11 +98,12 @@ describe('given a new order', () => {
     await assert.rejects(place, (thrown) => {
       assert.ok(isAppError(thrown))
       assert.deepEqual([thrown.kind, thrown.code], ['conflict', 'orders.product_not_for_sale'])
+      assert.equal(thrown.message, 'Nothing was ordered. Product q is not for sale.')
       assert.deepEqual(
         thrown.issues?.map(({ path, code }) => [...path, code]),
         [
           ['items', 1, 'out_of_stock'],
-          ['items', 0, 'not_for_sale'],
+          ['items', 0, 'product_not_for_sale'],
         ],
       )
       return true

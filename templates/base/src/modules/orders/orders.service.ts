@@ -105,17 +105,17 @@ function notToBeShipped(id: string, order: Order | undefined) {
     : new ConflictError('orders.cancelled', `Order ${id} is cancelled and is not to be shipped.`)
 }
 
-/** What is not for sale goes before what there is too little of: waiting helps the latter only. */
 function notToBeHad(wanted: readonly Item[], lacks: readonly Lack[]): ConflictError {
-  const isForSale = lacks.every(({ product }) => product !== undefined)
-  const issues = lacks.map(({ productId, product }) => ({
-    path: ['items', wanted.findIndex((item) => item.productId === productId)],
-    code: product === undefined ? 'not_for_sale' : 'out_of_stock',
-    message:
-      product === undefined ? `${productId} is not for sale.` : `Of ${product.name} there are ${product.stock} left.`,
+  const issues = lacks.map((lack) => ({
+    path: ['items', wanted.findIndex(({ productId }) => productId === lack.productId)],
+    ...wordsFor(lack),
   }))
-  const [code, what] = isForSale
-    ? ['orders.out_of_stock', 'There is less than that']
-    : ['orders.product_not_for_sale', 'Not everything is for sale']
-  return new ConflictError(code, `${what}, so nothing was ordered. ${issues[0]?.message}`, { issues })
+  // What is not for sale goes before what there is too little of: waiting helps the latter only.
+  const first = issues.find(({ code }) => code === 'product_not_for_sale') ?? issues[0]
+  return new ConflictError(`orders.${first?.code}`, `Nothing was ordered. ${first?.message}`, { issues })
 }
+
+const wordsFor = ({ productId, product }: Lack) =>
+  product === undefined
+    ? { code: 'product_not_for_sale', message: `Product ${productId} is not for sale.` }
+    : { code: 'out_of_stock', message: `Only ${product.stock} pieces of ${product.name} are left.` }

@@ -88,7 +88,7 @@ describe('given products for sale', () => {
     const { status, body } = await order(buyer, [plenty, 1], [scarce, 3])
     assert.equal(status, 409)
     assert.equal(body.code, 'orders.out_of_stock')
-    assert.match(body.detail, /brass cleat \d+ there are 2 left/)
+    assert.match(body.detail, /Only 2 pieces of brass cleat \d+ are left/)
     assert.deepEqual(body.errors[0].path, ['items', 1])
     assert.deepEqual([await stockOf(plenty), await stockOf(scarce)], [10, 2])
     assert.deepEqual((await buyer.call('GET', '/orders')).body, listed.body)
