@@ -7,3 +7,5 @@ export { type Exchange, exchange, type ExchangeOptions, type WireResponse } from
 export { type LimitStoreCase, limitStoreSuite, type LimitStoreUnderTest } from '../testing/limit-store-suite.ts'
 export { type SessionStoreCase, sessionStoreSuite, type SessionStoreTarget } from '../testing/session-store-suite.ts'
 export { neverCommit, type UncommittedChanges } from '../testing/never-commit.ts'
+export { createDatabaseTemplate } from '../testing/database-template.ts'
+export type { DatabaseTemplate, DatabaseTemplateOptions } from '../adapters/postgres/embedded/database-template.ts'

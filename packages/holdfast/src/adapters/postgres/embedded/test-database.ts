@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { administering, urlOfDatabase, whenFree } from './admin-connection.ts'
+import { newTestName } from './test-names.ts'
 
 export interface TestDatabaseOptions {
   /** A database on the server, as a user who may create databases. Nothing in it is touched. */
@@ -26,46 +26,17 @@ export interface TestDatabase {
  * @throws {Error} when the server cannot be reached, or somebody stays connected to the template
  */
 export async function createTestDatabase({ adminUrl, template }: TestDatabaseOptions): Promise<TestDatabase> {
-  const name = `holdfast_test_${randomBytes(8).toString('hex')}`
+  const name = newTestName()
   const source = template === undefined ? '' : ` template ${pg.escapeIdentifier(template)}`
-  await whenFree(() => administer(adminUrl, `create database ${name}${source}`))
+  await administering(adminUrl, (admin) => whenFree(() => admin.query(`create database ${name}${source}`)))
 
   let dropped: Promise<void> | undefined
   return {
     name,
-    url: databaseUrl(adminUrl, name),
-    drop: () => (dropped ??= administer(adminUrl, `drop database if exists ${name} with (force)`)),
+    url: urlOfDatabase(adminUrl, name),
+    drop: () =>
+      (dropped ??= administering(adminUrl, async (admin) => {
+        await admin.query(`drop database if exists ${name} with (force)`)
+      })),
   }
-}
-
-async function administer(adminUrl: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000, query_timeout: 60_000 })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
-}
-
-const objectInUse = '55006'
-
-/** Connections to the template that were closed a moment ago may still be on their way out. */
-async function whenFree(create: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await create()
-      return
-    } catch (error) {
-      if ((error as { code?: string }).code !== objectInUse || attempt === 5) throw error
-      await delay(100 * attempt)
-    }
-  }
-}
-
-function databaseUrl(adminUrl: string, name: string): string {
-  const url = new URL(adminUrl)
-  url.pathname = `/${name}`
-  return url.href
 }
