@@ -8,6 +8,8 @@ export interface GuidePage {
   readonly name: string
   /** Examples by file name, in order. */
   readonly files: ReadonlyMap<string, string>
+  /** What its database is made of, by file name. */
+  readonly migrations: ReadonlyMap<string, string>
   readonly talks: readonly Talk[]
 }
 
@@ -45,14 +47,20 @@ export interface Happening {
 export function readGuide(file: string, text: string): GuidePage {
   const name = basename(file, '.md')
   const files = new Map<string, string>()
+  const migrations = new Map<string, string>()
   const talks: Talk[] = []
   let apps: string[] = []
   for (const { language, code, line } of blocksOf(text)) {
     if (language === 'ts') {
-      const [, fileName] = /^\/\/ ([a-z-]+\.ts)\n/.exec(code) ?? []
+      const [, fileName] = /^\/\/ ([a-z.-]+\.ts)\n/.exec(code) ?? []
       if (fileName === undefined) throw new Error(`${name}.md:${line}: an example begins with // and its file name`)
       files.set(fileName, code)
       if (isApp(code)) apps.push(fileName)
+    } else if (language === 'sql') {
+      const [, fileName] = /^-- (migrations\/\d{4}_\w+\.sql)\n/.exec(code) ?? []
+      if (fileName === undefined)
+        throw new Error(`${name}.md:${line}: SQL begins with -- and the migration's file name`)
+      migrations.set(fileName, code)
     } else if (language === 'http') {
       if (apps.length === 0 && talks.length === 0) throw new Error(`${name}.md:${line}: there is no example to talk to`)
       talks.push({ apps: apps.length > 0 ? apps : talks.at(-1)!.apps, steps: readTalk(`${name}.md`, code, line) })
@@ -60,7 +68,7 @@ export function readGuide(file: string, text: string): GuidePage {
     }
   }
   if (apps.length > 0) throw new Error(`${name}.md: nothing is said to ${apps.join(', ')}`)
-  return { name, files, talks }
+  return { name, files, migrations, talks }
 }
 
 /** How an example is run: a table by each main file, an app as it stands, a script from its beginning to its end. */

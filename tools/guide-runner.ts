@@ -29,7 +29,7 @@ export interface Running {
   stop(): unknown
 }
 
-const dependencies = ['holdfast', 'express', 'fastify', 'zod', 'pino', '@types']
+const dependencies = ['holdfast', 'express', 'fastify', 'zod', 'pino', 'kysely', 'mongoose', '@types']
 
 const compilerOptions = {
   module: 'nodenext',

@@ -68,6 +68,7 @@ describe('given a page that can not be meant', () => {
     [page('→ 200'), 'a-page.md:9: what does this mean?'],
     ['```http\nGET /\n→ 200\n```\n', 'there is no example to talk to'],
     ['```ts\nconst a = 1\n```\n', 'an example begins with //'],
+    ['```sql\nselect 1\n```\n', 'SQL begins with --'],
     ['```ts\n// an-app.ts\napp.listen(0)\n```\n', 'nothing is said to an-app.ts'],
   ])('when it is read, it is refused: %j', (text, words) => {
     expect(() => readGuide('a-page.md', text)).toThrow(words)

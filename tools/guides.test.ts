@@ -14,6 +14,7 @@ import { startEmbeddedRedis } from 'holdfast/embedded-redis'
 import { migrate } from 'holdfast/migrations'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startProxy } from '../packages/holdfast/test/faults/proxy.ts'
+import { createHappenings } from './guide-happenings.ts'
 import { type GuidePage, kindOf, readGuide } from './guide-page.ts'
 import { createProject } from './guide-runner.ts'
 import { proveTalk } from './guide-talk.ts'
@@ -21,11 +22,15 @@ import { proveTalk } from './guide-talk.ts'
 const folder = join(import.meta.dirname, '../docs/guides')
 const pages = readdirSync(folder).map((file) => readGuide(file, readFileSync(join(folder, file), 'utf8')))
 const mains = ['fastify-main.ts', 'express-main.ts']
-const guides = pages.filter(({ name }) => name !== 'README').map((page) => ({ ...page, project: filesOf(page) }))
+// `GUIDE=sessions` has that one proven alone.
+const isWanted = ({ name }: GuidePage): boolean => name !== 'README' && (process.env['GUIDE'] ?? name) === name
+const guides = pages.filter(isWanted).map((page) => ({ ...page, project: filesOf(page) }))
 
 const project = createProject(
   Object.fromEntries(
-    guides.flatMap(({ name, project: files }) => [...files].map(([file, code]) => [`${name}/${file}`, code])),
+    guides.flatMap(({ name, project: files, migrations }) =>
+      [...files, ...migrations].map(([file, code]) => [`${name}/${file}`, code]),
+    ),
   ),
 )
 afterAll(() => project.remove())
@@ -38,7 +43,7 @@ function filesOf({ files: own }: GuidePage): ReadonlyMap<string, string> {
   for (const main of mains) files.set(main, exampleOf(main))
   // Grows while it is walked: parts take parts.
   for (const code of files.values()) {
-    for (const [, part = ''] of code.matchAll(/from '\.\/([\w-]+\.ts)'/g)) {
+    for (const [, part = ''] of code.matchAll(/from '\.\/([\w.-]+\.ts)'/g)) {
       if (!files.has(part)) files.set(part, exampleOf(part))
     }
   }
@@ -70,7 +75,8 @@ describe.each(guides)('given the guide $name', (guide) => {
       const issuer = mentions(guide, 'ISSUER_URL') ? await project.start(`signing-keys/${mains[0]}`) : undefined
       const env = { ...world.env, ...(issuer && { ISSUER_URL: issuer.url }) }
       const running = await project.start(`${guide.name}/${file}`, env)
-      const partners = { app: running.url, issuer: issuer?.url, happen: world.happen }
+      const happen = (what: string): Promise<void> => world.happen(what, running.url)
+      const partners = { app: running.url, issuer: issuer?.url, happen }
       for (const talk of guide.talks.filter(({ apps }) => apps.includes(app))) {
         await proveTalk(guide.name, talk, partners).catch(async (error: unknown) => {
           // What it has to say of this is on its way.
@@ -97,7 +103,7 @@ const mentions = ({ project: files }: Guide, variable: string): boolean =>
 
 interface World {
   readonly env: NodeJS.ProcessEnv
-  readonly happen: (what: string) => Promise<void>
+  readonly happen: (what: string, app: string) => Promise<void>
 }
 
 const leftovers: (() => Promise<void>)[] = []
@@ -108,7 +114,10 @@ afterEach(async () => {
 /** Redis and PostgreSQL for a page that names them: empty, and behind proxies that can take them away. */
 async function makeWorld(guide: Guide): Promise<World> {
   const redis = mentions(guide, 'REDIS_URL') ? await behindProxy(await startRedis()) : undefined
-  const postgres = mentions(guide, 'DATABASE_URL') ? await behindProxy(await startDatabase()) : undefined
+  const databaseUrl = mentions(guide, 'DATABASE_URL') ? await startDatabase(guide) : undefined
+  const postgres = databaseUrl === undefined ? undefined : await behindProxy(databaseUrl)
+  const others = databaseUrl === undefined ? undefined : createHappenings(databaseUrl)
+  if (others !== undefined) leftovers.push(() => others.end())
   const happenings: Readonly<Record<string, (() => Promise<void>) | undefined>> = {
     'Redis is gone': redis?.leave,
     'Redis is back': redis?.comeBack,
@@ -117,10 +126,10 @@ async function makeWorld(guide: Guide): Promise<World> {
   }
   return {
     env: { ...(redis && { REDIS_URL: redis.url }), ...(postgres && { DATABASE_URL: postgres.url }) },
-    happen: async (what) => {
-      const happening = happenings[what]
-      if (happening === undefined) throw new Error(`Nobody knows how to make this happen: ${what}`)
-      await happening()
+    happen: async (what, app) => {
+      if (happenings[what] !== undefined) return await happenings[what]()
+      if ((await others?.happen(what, app)) === true) return
+      throw new Error(`Nobody knows how to make this happen: ${what}`)
     },
   }
 }
@@ -141,9 +150,12 @@ beforeAll(async () => {
 })
 afterAll(() => postgres?.stop())
 
-async function startDatabase(): Promise<string> {
-  const database = await createTestDatabase({ adminUrl: postgres.url, template: template.name })
+/** Of the page's own migrations, or of those of an assembled service where it shows none. */
+async function startDatabase({ name, migrations }: GuidePage): Promise<string> {
+  const own = migrations.size > 0
+  const database = await createTestDatabase({ adminUrl: postgres.url, ...(!own && { template: template.name }) })
   leftovers.push(() => database.drop())
+  if (own) await migrate({ url: database.url, directory: join(project.folder, name, 'migrations') })
   return database.url
 }
 
