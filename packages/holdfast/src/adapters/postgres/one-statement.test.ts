@@ -24,7 +24,7 @@ beforeAll(async () => {
   )
 }, 60_000)
 
-afterEach(() => vi.waitFor(() => expect(database.stats()).toMatchObject({ total: 0, waiting: 0 })))
+afterEach(() => vi.waitUntil(() => database.stats().total === 0))
 
 afterAll(async () => {
   await database?.close()

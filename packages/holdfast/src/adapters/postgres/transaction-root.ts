@@ -54,7 +54,7 @@ export class TransactionRoot {
   }
 
   async send(query: SqlQuery, { constraints }: QueryOptions): Promise<QueryResult> {
-    return await this.#watch(this.#sendIn(this.#connection.configOf(query)), constraints)
+    return await this.#watch(this.#sendIn(this.#connection.configOf(query), constraints), constraints)
   }
 
   /** A statement of the transaction's own. */
@@ -63,17 +63,22 @@ export class TransactionRoot {
   }
 
   /** The first statement takes BEGIN along, and those behind it wait until it stands: else they would be committed alone. */
-  async #sendIn(query: QueryConfig): Promise<QueryResult> {
+  async #sendIn(query: QueryConfig, constraints?: QueryOptions['constraints']): Promise<QueryResult> {
     this.assertOpen()
     if (this.#endedBy !== undefined) throw this.#endedBy
     if (this.#opening === undefined) {
       const opened = this.#connection.open(beginOf(this.settings), query, this.#signal)
       this.#opening = opened.then(
         () => true,
-        () => false,
+        (thrown: unknown) => {
+          // Before those hear of it who wait for it.
+          this.#explain(thrown, constraints)
+          return false
+        },
       )
       const result = await opened
       if (result !== undefined) return result
+      this.assertOpen()
     } else if (!this.#isOpen) {
       this.#isOpen = await this.#opening
       // In a transaction that failed with its first statement, as in one that failed later, nothing else is looked at.
@@ -117,9 +122,13 @@ export class TransactionRoot {
   /** Undoes what happened since a savepoint. */
   async undoPart(savepoint: string): Promise<void> {
     if (this.#isOver || this.#connection.isBroken) return
-    await this.control(`rollback to savepoint ${savepoint}`)
+    const undone = this.control(`rollback to savepoint ${savepoint}`)
+    // At once: when the reply is here, the outer part may have ended, and the savepoint with it.
+    const released = this.control(`release savepoint ${savepoint}`)
+    released.catch(() => {})
+    await undone
     this.#failure = undefined
-    await this.control(`release savepoint ${savepoint}`)
+    await released
   }
 
   /** Does to a part, in the transaction of a test, what a commit would do to a transaction. */
@@ -138,8 +147,13 @@ export class TransactionRoot {
 
   /** @throws why it was not committed, or that nobody knows whether it was */
   async commit(): Promise<void> {
-    this.#signal.throwIfAborted()
-    if (this.#doom !== undefined) throw this.#doom.reason
+    this.#assertCommittable()
+    if (this.#opening !== undefined) {
+      // What nobody waited for may still be behind BEGIN.
+      const isOpen = await this.#opening
+      this.#assertCommittable()
+      if (!isOpen) throw this.#failure
+    }
     this.#isOver = true
     if (this.#opening === undefined) return
     // Without the signal: once it is asked for, a commit is not taken back.
@@ -150,6 +164,11 @@ export class TransactionRoot {
     // PostgreSQL answers ROLLBACK, and no error, when a statement had failed.
     if (this.#failure !== undefined) throw this.#failure as Error
     throw new Error('The transaction was rolled back in place of being committed')
+  }
+
+  #assertCommittable(): void {
+    this.#signal.throwIfAborted()
+    if (this.#doom !== undefined) throw this.#doom.reason
   }
 
   #explainCommit(thrown: unknown): unknown {

@@ -17,6 +17,7 @@ export type Work<Result> = (tx: Transaction) => Promise<Result>
 /** A transaction, or a part of one that can be undone by itself (a savepoint). */
 export class TransactionScope implements AmbientScope {
   readonly #root: TransactionRoot
+  readonly #outer: TransactionScope | undefined
   readonly #depth: number
   readonly #callbacks: AfterCommit[] = []
   /** The part that is under way. Whatever else is asked here waits for it: in between it would be undone with it. */
@@ -41,6 +42,7 @@ export class TransactionScope implements AmbientScope {
     settings: TransactionSettings = root.settings,
   ) {
     this.#root = root
+    this.#outer = outer
     this.#isHarness = isHarness
     this.#whole = outer === undefined || outer.#isHarness ? this : outer.#whole
     this.#settings = this.#whole === this ? settings : this.#whole.#settings
@@ -93,13 +95,15 @@ export class TransactionScope implements AmbientScope {
     if (isWhole && this.#settings.readOnly) this.#root.control('set transaction read only').catch(() => {})
     try {
       const result = await this.enter(work, isSecured)
+      if (this.#isLeftBehind) throw usedAfterEnd()
       if (isWhole) await this.#root.commitPart(savepoint, this.#settings)
       else await this.#root.control(`release savepoint ${savepoint}`)
       if (isWhole && this.#settings.readOnly) this.#rowAccess = rowAccess
       return result
     } catch (thrown) {
       // What was thrown says more than that undoing failed too, which then dooms the whole.
-      await this.#root.undoPart(savepoint).catch(() => {})
+      // Else it is undone already, and the savepoint may be another's by now.
+      if (!this.#isLeftBehind) await this.#root.undoPart(savepoint).catch(() => {})
       throw thrown
     }
   }
@@ -155,8 +159,18 @@ export class TransactionScope implements AmbientScope {
   }
 
   #assertOpen(): void {
-    if (this.#isOver) throw usedAfterEnd()
+    if (this.#hasEnded) throw usedAfterEnd()
     this.#root.assertOpen()
+  }
+
+  get #hasEnded(): boolean {
+    return this.#isOver || this.#isLeftBehind
+  }
+
+  /** Whether one around it ended without waiting for it. What it asks for next would be done outside of that one. */
+  get #isLeftBehind(): boolean {
+    const outer = this.#outer
+    return outer !== undefined && outer.#hasEnded
   }
 
   #assertAllows({ isolation }: TransactionSettings, { readOnly }: TransactionOptions): void {

@@ -334,6 +334,47 @@ describe('given a transaction that is over', () => {
     await failure(part as Promise<unknown>)
     expect(await notes()).toEqual([])
   })
+
+  test('when a part that nobody waited for outlives the part around it, it neither writes nor undoes what comes after', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let left: Promise<unknown> | undefined
+    const leave = async (): Promise<void> => {
+      left = failure(database.transaction(() => promise.then(() => write(1))))
+    }
+    await database.transaction(async () => {
+      expect(String(await failure(database.transaction(leave)))).toContain('was not waited for')
+      await database.transaction(() =>
+        database.transaction(async () => {
+          await write(2)
+          resolve()
+          expect(String(await left)).toContain('used after its end')
+        }),
+      )
+    })
+    expect(await notes()).toEqual([2])
+  })
+
+  test.each(['no', 'one'])(
+    'when nobody waits for its statements, and %s BEGIN was sent before, they end with it',
+    async (before) => {
+      const one = open({ maxConnections: 1 })
+      if (before === 'one') await one.transaction(() => pid(one))
+      const left: Promise<unknown>[] = []
+      const leave = (id: number): void => void left.push(write(id, one).catch(String))
+      const undone = one.transaction(async () => {
+        leave(1)
+        leave(2)
+        throw new Error('undo')
+      })
+      await failure(undone)
+      await one.transaction(async () => {
+        leave(3)
+        leave(4)
+      })
+      await Promise.all(left)
+      expect(await notes()).toEqual([3, 4])
+    },
+  )
 })
 
 describe('given a transaction inside of another one', () => {
