@@ -36,7 +36,7 @@ export async function assembleDemo({ edge, into, repository, signal }: Assembly)
   rmSync(folder, { recursive: true, force: true })
   await run({
     title: `Assembling ${folder}`,
-    args: [creator, folder, '--edge', edge, '--name', 'demo', '--no-install'],
+    args: [creator, folder, '--edge', edge, '--store', 'postgres', '--name', 'demo', '--no-install'],
     timeoutMs: 60_000,
   })
   await run({

@@ -5,6 +5,7 @@ import type { Flags } from './options.ts'
 const open: Flags = {
   directory: undefined,
   edge: undefined,
+  store: undefined,
   name: undefined,
   yes: false,
   dryRun: false,
@@ -24,9 +25,14 @@ describe('given nobody to ask', () => {
     await expect(refusal).rejects.not.toThrow(/<directory>/)
   })
 
-  test('when the defaults are taken, the edge is fastify and the name is that of the folder', async () => {
+  test('when only the store is open, it is postgres, so that commands from before there was a choice still work', async () => {
+    const choices = completeChoices({ ...open, directory: 'shop', edge: 'express' }, '/srv', undefined)
+    await expect(choices).resolves.toMatchObject({ edge: 'express', store: 'postgres' })
+  })
+
+  test('when the defaults are taken, they are fastify, postgres and the name of the folder', async () => {
     const choices = await completeChoices({ ...open, directory: 'teams/shop', yes: true }, '/srv', undefined)
-    expect(choices).toEqual({ directory: '/srv/teams/shop', name: 'shop', edge: 'fastify' })
+    expect(choices).toEqual({ directory: '/srv/teams/shop', name: 'shop', edge: 'fastify', store: 'postgres' })
   })
 
   test('when the folder has no name that would do, another one can be given', async () => {
@@ -44,18 +50,19 @@ describe('given somebody to ask', () => {
   const ask: Ask = {
     directory: async () => (asked.push('directory'), 'asked-for'),
     edge: async () => (asked.push('edge'), 'express'),
+    store: async () => (asked.push('store'), 'mongodb'),
   }
 
   test('when flags leave something open, only that is asked', async () => {
     asked.length = 0
-    await completeChoices({ ...open, directory: 'shop' }, '/srv', ask)
+    await completeChoices({ ...open, directory: 'shop', store: 'mongodb' }, '/srv', ask)
     expect(asked).toEqual(['edge'])
   })
 
   test('when flags say nothing, all is asked', async () => {
     asked.length = 0
     const choices = await completeChoices(open, '/srv', ask)
-    expect(asked).toEqual(['directory', 'edge'])
-    expect(choices).toEqual({ directory: '/srv/asked-for', name: 'asked-for', edge: 'express' })
+    expect(asked).toEqual(['directory', 'edge', 'store'])
+    expect(choices).toEqual({ directory: '/srv/asked-for', name: 'asked-for', edge: 'express', store: 'mongodb' })
   })
 })

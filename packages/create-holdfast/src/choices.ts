@@ -1,37 +1,38 @@
 import { basename, resolve } from 'node:path'
-import { edges, type EdgeName } from './layers.ts'
+import { defaults, edges, type EdgeName, type StoreName, type Variant } from './layers.ts'
 import type { Flags } from './options.ts'
 import { assertProjectName } from './project-name.ts'
 import { wrongUsage } from './refusal.ts'
 
 /** Everything decided. */
-export interface Choices {
+export interface Choices extends Variant {
   /** Absolute. */
   readonly directory: string
   readonly name: string
-  readonly edge: EdgeName
 }
 
 /** Asks a person for what the flags left open. */
 export interface Ask {
   directory(): Promise<string>
   edge(): Promise<EdgeName>
+  store(): Promise<StoreName>
 }
-
-const defaultEdge: EdgeName = 'fastify'
 
 /**
  * @param ask - absent where nobody can answer: in scripts, in CI, for agents
  * @throws {Refusal} listing the flags that are missing, or for a name that cannot be
  */
 export async function completeChoices(flags: Flags, cwd: string, ask: Ask | undefined): Promise<Choices> {
-  const edge = flags.edge ?? (flags.yes ? defaultEdge : undefined)
-  if (!ask) assertComplete(flags.directory, edge)
+  const given = flags.edge ?? (flags.yes ? defaults.edge : undefined)
+  if (!ask) assertComplete(flags.directory, given)
   const directory = resolve(cwd, flags.directory ?? (await ask?.directory()) ?? '')
   const name = flags.name ?? basename(directory)
   // Before the next question: who is told of a bad name wants to hear it at once.
   assertProjectName(name)
-  return { directory, name, edge: edge ?? (await ask?.edge()) ?? defaultEdge }
+  const edge = given ?? (await ask?.edge()) ?? defaults.edge
+  // One of the stores serves most, so that scripts need not choose.
+  const store = flags.store ?? (await ask?.store()) ?? defaults.store
+  return { directory, name, edge, store }
 }
 
 function assertComplete(directory: string | undefined, edge: EdgeName | undefined): void {

@@ -20,7 +20,7 @@ async function create(args: readonly string[], signal: AbortSignal): Promise<str
   const ask = canAsk() && !flags.yes && !flags.json ? (await import('./prompts.ts')).terminal(signal) : undefined
   const choices = await completeChoices(flags, process.cwd(), ask)
   assertFree(choices.directory)
-  const files = planFiles(choices, readTemplates(origin.templates, layersFor(choices.edge)), origin.library)
+  const files = planFiles(choices, readTemplates(origin.templates, layersFor(choices)), origin.library)
 
   const isWritten = !flags.dryRun
   const isInstalled = isWritten && flags.install

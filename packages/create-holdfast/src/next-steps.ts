@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import type { Choices } from './choices.ts'
-import { layersFor } from './layers.ts'
+import { layersFor, type StoreName } from './layers.ts'
 import type { PlannedFile } from './plan.ts'
 
 export interface Outcome {
@@ -11,10 +11,29 @@ export interface Outcome {
   readonly cwd: string
 }
 
+/** What has to be there before the service can be tested and started. */
+const serversOf = {
+  postgres: {
+    commands: [],
+    words: 'It runs on an embedded PostgreSQL until DATABASE_URL is set; README.md says the rest.',
+  },
+  mongodb: {
+    commands: ['docker compose up -d --wait', 'cp .env.example .env', 'npm run migrate'],
+    words:
+      'It needs a MongoDB replica set and a Redis, also for its tests; compose.yaml has both, README.md says the rest.',
+  },
+} as const satisfies Record<StoreName, { readonly commands: readonly string[]; readonly words: string }>
+
 /** The commands that come next, in order, ready to be pasted. */
 export function nextCommands({ choices, isInstalled, cwd }: Outcome): string[] {
   const folder = relative(cwd, choices.directory)
-  return [`cd ${quote(folder)}`, ...(isInstalled ? [] : ['npm install']), 'npm test', 'npm run dev']
+  return [
+    `cd ${quote(folder)}`,
+    ...(isInstalled ? [] : ['npm install']),
+    ...serversOf[choices.store].commands,
+    'npm test',
+    'npm run dev',
+  ]
 }
 
 /** What was done or would be, for programs. */
@@ -23,7 +42,7 @@ export function toJson(outcome: Outcome): string {
   return JSON.stringify(
     {
       ...choices,
-      layers: layersFor(choices.edge),
+      layers: layersFor(choices),
       written: isWritten,
       installed: isInstalled,
       files: files.map((file) => ({
@@ -41,16 +60,17 @@ export function toJson(outcome: Outcome): string {
 /** What was done or would be, for people. */
 export function toText(outcome: Outcome): string {
   const { choices, files, isWritten } = outcome
-  const { name, edge, directory } = choices
+  const { name, edge, store, directory } = choices
   const list = files.map(({ path }) => `  ${path}`).join('\n')
-  if (!isWritten) return `${name} on ${edge} would be these ${files.length} files in ${directory}:\n${list}`
+  if (!isWritten)
+    return `${name} on ${edge} and ${store} would be these ${files.length} files in ${directory}:\n${list}`
   return [
-    `${name} on ${edge}: ${files.length} files in ${directory}`,
+    `${name} on ${edge} and ${store}: ${files.length} files in ${directory}`,
     '',
     'Next:',
     ...nextCommands(outcome).map((command) => `  ${command}`),
     '',
-    'It runs on an embedded PostgreSQL until DATABASE_URL is set; README.md says the rest.',
+    serversOf[store].words,
   ].join('\n')
 }
 

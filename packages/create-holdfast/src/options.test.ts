@@ -9,6 +9,7 @@ describe('given a command line', () => {
       flags: {
         directory: undefined,
         edge: undefined,
+        store: undefined,
         name: undefined,
         yes: false,
         dryRun: false,
@@ -20,11 +21,12 @@ describe('given a command line', () => {
 
   test('when it says all, all is taken', () => {
     expect(
-      parse('shop', '--edge', 'express', '--name', '@team/shop', '-y', '--no-install', '--dry-run', '--json'),
+      parse(...'shop --edge express --store mongodb --name @team/shop -y --no-install --dry-run --json'.split(' ')),
     ).toEqual({
       flags: {
         directory: 'shop',
         edge: 'express',
+        store: 'mongodb',
         name: '@team/shop',
         yes: true,
         dryRun: true,
@@ -40,13 +42,24 @@ describe('given a command line', () => {
 
   test('when it asks for help, every flag and exit code is in it', () => {
     const { text } = parse('--help') as { text: string }
-    for (const word of ['--edge', '--name', '--yes', '--no-install', '--dry-run', '--json', 'Exit codes'])
+    for (const word of [
+      '--edge',
+      '--store',
+      'default where nobody is asked: postgres',
+      '--name',
+      '--yes',
+      '--no-install',
+      '--dry-run',
+      '--json',
+      'Exit codes',
+    ])
       expect(text).toContain(word)
   })
 
   test.each([
     [['--edge', 'koa'], /no edge "koa".*fastify or express/],
     [['--edge', 'constructor'], /no edge/],
+    [['--store', 'mysql'], /no store "mysql".*postgres or mongodb/],
     [['--edge'], /argument missing/],
     [['--hapi'], /unknown option '--hapi'/i],
     [['one', 'two'], /too many arguments/i],

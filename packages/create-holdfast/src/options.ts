@@ -1,11 +1,12 @@
 import { Command, CommanderError } from 'commander'
-import { edges, type EdgeName, isEdgeName } from './layers.ts'
+import { defaults, edges, type EdgeName, isEdgeName, isStoreName, type StoreName, stores } from './layers.ts'
 import { wrongUsage } from './refusal.ts'
 
 /** What the command line says, as far as it says anything. */
 export interface Flags {
   readonly directory: string | undefined
   readonly edge: EdgeName | undefined
+  readonly store: StoreName | undefined
   readonly name: string | undefined
   /** Take the default for whatever is left open, and ask nothing. */
   readonly yes: boolean
@@ -20,7 +21,7 @@ export type CommandLine = { readonly flags: Flags } | { readonly text: string }
 const examples = `
 Examples:
   npm create holdfast@latest shop -- --edge fastify
-  create-holdfast shop --edge express --no-install
+  create-holdfast shop --edge express --store mongodb --no-install
   create-holdfast shop --edge fastify --dry-run --json
 
 Exit codes: 0 done, 1 failed, 2 asked wrongly (nothing was tried), 130 interrupted`
@@ -31,9 +32,10 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   const command = new Command('create-holdfast')
     .description('Assembles a production Node.js service in TypeScript.')
     .argument('[directory]', 'where the service goes; must not exist or be empty')
-    .option('--edge <edge>', describeEdges())
+    .option('--edge <edge>', describe(edges))
+    .option('--store <store>', `${describe(stores)} (default where nobody is asked: ${defaults.store})`)
     .option('--name <name>', 'name of the service (default: the name of the directory)')
-    .option('-y, --yes', 'take the default for whatever is left open (edge: fastify)', false)
+    .option('-y, --yes', 'take the default for whatever is left open (edge: fastify; store: postgres)', false)
     .option('--no-install', 'leave "npm install" to you')
     .option('--dry-run', 'print what would be written, and write nothing', false)
     .option('--json', 'print the outcome as JSON on standard output, the rest on standard error', false)
@@ -53,19 +55,21 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
     if (error.exitCode === 0) return { text }
     throw wrongUsage(`${capitalise(error.message.replace(/^error: /, ''))}. See create-holdfast --help.`)
   }
-  const { edge, ...flags } = command.opts<Omit<Flags, 'directory' | 'edge'> & { readonly edge?: string }>()
-  return { flags: { ...flags, name: flags.name, directory: command.args[0], edge: toEdge(edge) } }
+  const { edge, store, ...flags } = command.opts<
+    Omit<Flags, 'directory' | 'edge' | 'store'> & { readonly edge?: string; readonly store?: string }
+  >()
+  if (edge !== undefined && !isEdgeName(edge)) throw noSuch('edge', edge, edges)
+  if (store !== undefined && !isStoreName(store)) throw noSuch('store', store, stores)
+  return { flags: { ...flags, name: flags.name, directory: command.args[0], edge, store } }
 }
 
-function toEdge(text: string | undefined): EdgeName | undefined {
-  if (text === undefined || isEdgeName(text)) return text
-  throw wrongUsage(
-    `There is no edge ${JSON.stringify(text.slice(0, 100))}. --edge takes ${Object.keys(edges).join(' or ')}.`,
+const noSuch = (option: 'edge' | 'store', text: string, known: object): Error =>
+  wrongUsage(
+    `There is no ${option} ${JSON.stringify(text.slice(0, 100))}. --${option} takes ${Object.keys(known).join(' or ')}.`,
   )
-}
 
-const describeEdges = (): string =>
-  Object.entries(edges)
+const describe = (known: Readonly<Record<string, string>>): string =>
+  Object.entries(known)
     .map(([name, requirement]) => `${name}: ${requirement}`)
     .join('; ')
 

@@ -2,7 +2,7 @@ import type { Choices } from './choices.ts'
 import { type LayerName, slots } from './layers.ts'
 import { mergePackageJson } from './package-json.ts'
 import type { TemplateFile } from './templates.ts'
-import { mergeCompose, mergeEnv } from './text-parts.ts'
+import { mergeCompose, mergeEnv, mergeReadme } from './text-parts.ts'
 
 /** How the service gets the library. */
 export type Library =
@@ -58,6 +58,7 @@ const renamed: Readonly<Record<string, string>> = {
 function joinParts(path: string, parts: readonly TemplateFile[]): string {
   if (path === 'compose.yaml') return mergeCompose(parts)
   if (path === '.env.example') return mergeEnv(parts)
+  if (path === 'README.md') return mergeReadme(parts)
   if (parts.length > 1) throw new TypeError(`${parts.map(({ layer }) => layer).join(' and ')} both bring ${path}`)
   return (parts[0] as TemplateFile).text
 }

@@ -7,7 +7,11 @@ const mostLetters = 63
 const dependencies = [
   'express',
   'fastify',
+  'helmet',
   'holdfast',
+  'ioredis',
+  'jose',
+  'mongoose',
   'node-pg-migrate',
   'pg',
   'pino',

@@ -1,7 +1,7 @@
 import { isCancel, select, text } from '@clack/prompts'
 import { basename } from 'node:path'
 import type { Ask } from './choices.ts'
-import { edges, type EdgeName } from './layers.ts'
+import { edges, stores } from './layers.ts'
 import { assertProjectName } from './project-name.ts'
 import { interrupted } from './refusal.ts'
 
@@ -18,14 +18,22 @@ export const terminal = (signal: AbortSignal): Ask => ({
     return isCancel(answer) ? stop() : answer
   },
   async edge() {
-    const answer = await select({
-      message: 'Which framework stands at the edge?',
-      options: Object.entries(edges).map(([value, hint]) => ({ value: value as EdgeName, hint })),
-      signal,
-    })
-    return isCancel(answer) ? stop() : answer
+    return selectOne('Which framework stands at the edge?', edges, signal)
+  },
+  async store() {
+    return selectOne('Where does its data live?', stores, signal)
   },
 })
+
+async function selectOne<Name extends string>(
+  message: string,
+  hints: Readonly<Record<Name, string>>,
+  signal: AbortSignal,
+): Promise<Name> {
+  const options = Object.entries<string>(hints).map(([value, hint]) => ({ value, hint }))
+  const answer = await select({ message, options, signal })
+  return isCancel(answer) ? stop() : (answer as Name)
+}
 
 function stop(): never {
   throw interrupted()

@@ -10,6 +10,23 @@ export function mergeEnv(parts: readonly TemplateFile[]): string {
 }
 
 /**
+ * One README.md: what a layer says below a heading follows what the layers before it say there. A heading that is new
+ * comes last.
+ */
+export function mergeReadme(parts: readonly TemplateFile[]): string {
+  const sections = new Map<string, string[]>()
+  for (const { text } of parts) {
+    for (const section of text.split(/^(?=## )/m)) {
+      const heading = /^## .*/.exec(section)?.[0] ?? ''
+      const words = section.slice(heading.length).trim()
+      if (words !== '') sections.set(heading, [...(sections.get(heading) ?? []), words])
+    }
+  }
+  const texts = [...sections].map(([heading, words]) => [heading, ...words].join('\n\n').trim())
+  return `${texts.join('\n\n')}\n`
+}
+
+/**
  * One compose.yaml of parts that each list whole entries below `services:`, `volumes:` and their kin. Works on lines:
  * an entry is never looked into, so that comments and style survive.
  */

@@ -24,6 +24,7 @@ describe('given a shell without a terminal', () => {
 
   test.each([
     [['../etc', '--edge', 'koa'], 'no edge "koa"'],
+    [['shop', '--edge', 'express', '--store', 'mysql'], 'no store "mysql"'],
     [['My Shop', '--edge', 'express'], '--name my-shop'],
     [['shop', '--edge', 'express', '--colour'], "Unknown option '--colour'"],
     [['.', '--edge', 'express', '--name', 'shop'], 'where you are'],
@@ -47,17 +48,25 @@ describe('given a shell without a terminal', () => {
 
 describe('given a dry run', () => {
   test('when JSON is asked for, it prints the plan and writes nothing', async () => {
-    const { code, stdout } = await create(cwd, 'shop', '--edge', 'express', '--dry-run', '--json')
+    const flags = ['--edge', 'express', '--store', 'mongodb', '--dry-run', '--json']
+    const { code, stdout } = await create(cwd, 'shop', ...flags)
     expect(code).toBe(0)
     const plan = JSON.parse(stdout)
     expect(plan).toMatchObject({
       directory: join(cwd, 'shop'),
       name: 'shop',
       edge: 'express',
-      layers: ['base', 'edge-express', 'store-postgres'],
+      store: 'mongodb',
+      layers: ['base', 'edge-express', 'store-mongodb'],
       written: false,
       installed: false,
-      next: ['cd shop', 'npm install', 'npm test', 'npm run dev'],
+      next: expect.arrayContaining([
+        'cd shop',
+        'npm install',
+        'docker compose up -d --wait',
+        'npm test',
+        'npm run dev',
+      ]),
     })
     expect(plan.files).toContainEqual({ path: 'src/edge.ts', layers: ['edge-express'], bytes: expect.any(Number) })
     expect(readdirSync(cwd)).toEqual([])

@@ -50,7 +50,9 @@ export function createApp(config: Config, { logger, signal, state }: AppNeeds) {
       dispose: (database) => database.close(),
     })
     .singleton('redisServer', () => findRedisServer(config, logger), { dispose: (server) => server?.stop() })
-    .singleton('redis', ({ redisServer }) => openRedis(redisServer, logger), { dispose: (redis) => redis?.close() })
+    .singleton('redis', ({ redisServer }) => openRedis(redisServer, config, logger), {
+      dispose: (redis) => redis?.close(),
+    })
     .singleton('limiter', ({ redis }) => createServiceLimiter(redis, config, logger))
     .singleton('keys', () => openKeys(config, logger))
     .singleton('hasher', () => createPasswordHasher({ logger }))

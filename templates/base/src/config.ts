@@ -48,6 +48,11 @@ const Settings = z.object({
   SEED_USER_PASSWORD: sensitive().optional(),
 
   REDIS_URL: connectionUrl({ schemes: ['redis', 'rediss'] }).optional(),
+  REDIS_TIMEOUT_MS: wholeNumber(1, 10_000).default(100),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .regex(/^[\w:-]{0,64}$/, 'It takes 64 characters of A–Z, a–z, 0–9, _, : and -')
+    .default('__SERVICE_NAME__:'),
 
   ...storeSettings,
   INSTANCES: count(1),

@@ -20,5 +20,11 @@ export async function findRedisServer(config: Config, logger: Logger): Promise<R
   return server
 }
 
-export const openRedis = (server: RedisServer | undefined, logger: Logger): Redis | undefined =>
-  server && createRedis({ url: server.url, keyPrefix: '__SERVICE_NAME__:', logger })
+export const openRedis = (server: RedisServer | undefined, config: Config, logger: Logger): Redis | undefined =>
+  server &&
+  createRedis({
+    url: server.url,
+    keyPrefix: config.REDIS_KEY_PREFIX,
+    commandTimeoutMs: config.REDIS_TIMEOUT_MS,
+    logger,
+  })
