@@ -1,18 +1,18 @@
 import type { Pool } from 'pg'
-import pg from 'pg'
 import type { Secret } from '../../src/core/config/secret.ts'
 import type { Authenticate, Principal } from '../../src/core/auth/principal.ts'
 import { refreshCookie } from '../../src/core/auth/refresh-cookie.ts'
 import type { HeaderPolicy } from '../../src/core/http/header-policy.ts'
 import type { Http } from '../../src/core/http/http.ts'
 import type { WireReply } from '../../src/core/http/raw-call.ts'
+import type { Stores } from './lab.ts'
 import { type Account, type AccountsRepository, type NoteRow, type NotesRepository, toNote } from './repositories.ts'
 import { type Checks, mergeCarelessly, type Parts, type Service } from './service.ts'
 
 // What stands behind a guard, taken out in its turn: the parts that a careless service would have in its place. With
 // both gone the attack has to succeed, or the test that it is stopped proves nothing.
 
-export type Weaken = (parts: Parts, pool: Pool) => Parts
+export type Weaken = (parts: Parts, stores: Stores) => Parts
 
 /** The service trusts its routes. */
 export const withoutChecks: Weaken = (parts) => {
@@ -20,17 +20,8 @@ export const withoutChecks: Weaken = (parts) => {
   return { ...parts, checks }
 }
 
-/** SQL that does not ask whose a note is. */
-export const withoutOwnerInSql: Weaken = (parts, pool) => ({
-  ...parts,
-  notes: {
-    ...parts.notes,
-    delete: async ({ id }) => (await pool.query('delete from notes where id = $1', [id])).rowCount === 1,
-  },
-})
-
 /** SQL put together from texts. */
-export const splicedSql: Weaken = (parts, pool) => ({ ...parts, notes: splicedNotes(parts.notes, pool) })
+export const splicedSql: Weaken = (parts, { pool }) => ({ ...parts, notes: splicedNotes(parts.notes, pool) })
 
 const splicedNotes = (notes: NotesRepository, pool: Pool): NotesRepository => {
   const query = async (text: string) => (await pool.query<NoteRow>(text)).rows?.map(toNote)
@@ -53,37 +44,8 @@ const splicedNotes = (notes: NotesRepository, pool: Pool): NotesRepository => {
   }
 }
 
-/** SQL that writes whatever members came, each to the column of its name. */
-export const whateverColumns: Weaken = (parts, pool) => ({
-  ...parts,
-  accounts: {
-    ...parts.accounts,
-    async insert({ passwordHash, ...account }) {
-      const { password: _, ...written } = { ...account, password_hash: passwordHash } as Record<string, unknown>
-      const names = Object.keys(written).map((name) => pg.escapeIdentifier(name))
-      const places = names.map((_name, at) => `$${at + 1}`)
-      const { rows } = await pool.query<Account>(
-        `insert into accounts (${names.join(', ')}) values (${places.join(', ')}) returning id, email, role`,
-        Object.values(written),
-      )
-      return first(rows)
-    },
-  },
-  notes: {
-    ...parts.notes,
-    async update({ id, ownerId }, change) {
-      const names = Object.keys(change).map((name, at) => `${pg.escapeIdentifier(name)} = $${at + 3}`)
-      const { rows } = await pool.query<NoteRow>(
-        `update notes set ${names.join(', ')} where id = $1 and owner_id = $2 returning *`,
-        [id, ownerId, ...Object.values(change)],
-      )
-      return rows[0] && toNote(rows[0])
-    },
-  },
-})
-
 /** SQL that reads whole rows, the hash of the password with them. */
-export const wholeRows: Weaken = (parts, pool) => ({
+export const wholeRows: Weaken = (parts, { pool }) => ({
   ...parts,
   accounts: {
     ...parts.accounts,

@@ -75,7 +75,7 @@ describe.each(Object.entries(edges))('given a service on %s', (_name, start) => 
 
 /** What no caller may learn from a reply, whatever is in place. Long enough that no token holds it by chance. */
 const inner =
-  /\$argon2|password_hash|owner_id|violates|syntax error|invalid input syntax|relation "|"public"|node_modules|\.ts:\d|TypeError|pg_catalog|postgres/gi
+  /\$argon2|password_hash|owner_id|violates|syntax error|invalid input syntax|relation "|"public"|node_modules|\.ts:\d|TypeError|pg_catalog|postgres|row-level security|permission denied|notes_service/gi
 
 /** Words that the sender used may come back: a refusal names the member that it is about. */
 const leaksIn = ({ replies }: Lab): string[] =>

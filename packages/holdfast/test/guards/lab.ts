@@ -3,9 +3,11 @@ import { Pool } from 'pg'
 import { createPasswordHasher, type PasswordHasherOptions } from '../../src/adapters/argon2/password-hasher.ts'
 import { createAccessTokens } from '../../src/adapters/jose/access-tokens.ts'
 import { createKeySet, generateKey } from '../../src/adapters/jose/key-set.ts'
-import { createDatabase } from '../../src/adapters/postgres/database.ts'
+import { createDatabase, type DatabaseStats } from '../../src/adapters/postgres/database.ts'
+import type { DatabaseOptions } from '../../src/adapters/postgres/database-options.ts'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/embedded-postgres.ts'
 import { createTestDatabase } from '../../src/adapters/postgres/embedded/test-database.ts'
+import { assertRowSecurity } from '../../src/adapters/postgres/row-security.ts'
 import { createPostgresSessionStore } from '../../src/adapters/postgres/session-store.ts'
 import { sql } from '../../src/adapters/postgres/sql.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/adapters/redis/embedded/embedded-redis.ts'
@@ -20,9 +22,10 @@ import { ServiceUnavailableError } from '../../src/foundation/errors.ts'
 import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
 import type { StartEdge } from '../edges.ts'
 import { Browser } from './browser.ts'
-import { type Database, tables } from './repositories.ts'
+import { type Database, serviceRole, tables } from './repositories.ts'
 import { compose, defaultParts, type Parts, type Service } from './service.ts'
-import { type Received, type Send, type Sent, sendTo } from './wire.ts'
+import { shopTables } from './shop.ts'
+import { nothingReceived, type Received, type Send, type Sent, sendTo } from './wire.ts'
 
 /** The service as it is, but for what is listed here. */
 export interface Variant {
@@ -31,11 +34,23 @@ export interface Variant {
   /** Counts in Redis, as a service of several processes does. */
   readonly isShared?: boolean
   readonly hashing?: PasswordHasherOptions
-  readonly parts?: (parts: Parts, pool: Pool) => Parts
+  /** How the service connects to PostgreSQL. */
+  readonly connects?: (options: DatabaseOptions) => DatabaseOptions
+  /** Does not ask, before it serves, whether row-level security holds. */
+  readonly startsUnchecked?: boolean
+  readonly parts?: (parts: Parts, stores: Stores) => Parts
   readonly service?: (service: Service) => Service
   readonly http?: (http: Http, service: Service) => Http
   /** What befalls Redis in the middle of the attack. */
   readonly mishap?: (redis: EmbeddedRedis) => unknown
+}
+
+/** What careless parts are made with. */
+export interface Stores {
+  /** The database as the service has it. */
+  readonly database: Database
+  /** Connections whom neither row-level security nor rights hold for, and which take several statements in one text. */
+  readonly pool: Pool
 }
 
 /** The later one has the last word, and is put around what the earlier one made. */
@@ -43,7 +58,8 @@ export const both = (first: Variant, second: Variant): Variant => ({
   ...first,
   ...second,
   ddl: `${first.ddl ?? ''};${second.ddl ?? ''}`,
-  parts: (parts, pool) => apply(second.parts, apply(first.parts, parts, pool), pool),
+  connects: (options) => apply(second.connects, apply(first.connects, options)),
+  parts: (parts, stores) => apply(second.parts, apply(first.parts, parts, stores), stores),
   service: (service) => apply(second.service, apply(first.service, service)),
   http: (http, service) => apply(second.http, apply(first.http, http, service), service),
 })
@@ -74,13 +90,14 @@ type Name = keyof typeof people
 export const password = 'correct horse battery staple'
 export const adasNote = '0b0b0b0b-0000-4000-8000-000000000001'
 export const mallorysNote = '0b0b0b0b-0000-4000-8000-000000000002'
+export const adasSharedNote = '0b0b0b0b-0000-4000-8000-000000000003'
 /** Stands in Ada's note and nowhere else. */
 export const adasSecret = 'the key is under the third stone'
 const script = "<script>alert('owned')</script>"
 
 /** What all attacks share: a database, sessions, people who are signed in. */
 export interface Ground {
-  readonly database: Database
+  readonly url: string
   readonly pool: Pool
   readonly sessions: Sessions
   readonly people: Readonly<Record<Name, Person>>
@@ -98,9 +115,10 @@ export async function prepareGround(): Promise<Ground> {
   const pool = new Pool({ connectionString: url, max: 4 })
   // A connection on its way out may hear that the server is, too.
   pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('error', () => {})
   const passwordHash = await createPasswordHasher(cheap).hash(password)
   const seed = async (): Promise<void> => {
-    await pool.query(tables)
+    await pool.query(tables + shopTables + forgetShadows)
     for (const [name, { id, role, permissions }] of Object.entries(people)) {
       await pool.query('insert into accounts values ($1, $2, $3, $4, $5)', [
         id,
@@ -119,7 +137,12 @@ export async function prepareGround(): Promise<Ground> {
       `insert into notes values ($1, $2, 'Look here', $3, 'home', true), (default, $2, 'About', '', 'work', false)`,
       [mallorysNote, people.mallory.id, script],
     )
+    await pool.query(`insert into notes values ($1, $2, 'Open house', 'On Sunday', 'home', true)`, [
+      adasSharedNote,
+      people.ada.id,
+    ])
   }
+  await pool.query(`create role ${serviceRole} nologin`)
   await pool.query(sessionTables)
   await seed()
   const sessions = openSessions(database)
@@ -129,7 +152,7 @@ export async function prepareGround(): Promise<Ground> {
     return { id, email: emailOf(name), bearer: `Bearer ${(await sessions.start(id)).accessToken}` }
   }
   return {
-    database,
+    url,
     pool,
     sessions,
     seed,
@@ -141,6 +164,11 @@ export async function prepareGround(): Promise<Ground> {
     },
   }
 }
+
+/** Of functions that a variant puts before those of PostgreSQL, for connections that are opened from then on. */
+const forgetShadows = `
+drop schema if exists careless cascade;
+do $$ begin execute format('alter database %I reset search_path', current_database()); end $$;`
 
 const emailOf = (name: string): string => `${name}@notes.example`
 
@@ -175,6 +203,10 @@ export interface Lab extends Pick<Ground, 'people' | 'pool'> {
   readonly mostJudgedAtOnce: () => number
   /** Whether limits are counted in Redis at this moment. */
   readonly isCountedInRedis: () => boolean
+  /** Connections of the service to PostgreSQL, and who waits for one. */
+  readonly connections: () => DatabaseStats
+  /** Whether a defect was logged. */
+  readonly isDefectLogged: () => boolean
   /** Lets happen to Redis what is to happen to it. */
   readonly mishap: () => Promise<void>
   /** All that is stored and not the attackers' own. */
@@ -186,18 +218,21 @@ export async function startLab(ground: Ground, start: StartEdge, variant: Varian
   const { pool, sessions } = ground
   await ground.seed()
   if (variant.ddl !== undefined) await pool.query(variant.ddl)
+  const database = createDatabase(apply(variant.connects, optionsFor(ground.url)))
   const shared = variant.isShared === true ? await openRedis() : undefined
   const watched = watch(createPasswordHasher(variant.hashing ?? cheap))
   const logger = createRecordingLogger()
   const usual = {
-    ...defaultParts(ground.database, { hasher: watched.hasher, sessions, logger }),
+    ...defaultParts(database, { hasher: watched.hasher, sessions, logger }),
     ...(shared === undefined ? {} : { limitStore: shared.store }),
   }
-  const service = apply(variant.service, compose(apply(variant.parts, usual, pool)))
+  const service = apply(variant.service, compose(apply(variant.parts, usual, { database, pool })))
   const http = apply(variant.http, createHttp(service.routes, service.options), service)
-  const edge = await start(http)
+  const isSecured = variant.startsUnchecked === true || (await isRowSecurityFound(database))
+  const edge = isSecured ? await start(http) : undefined
   const replies: Exchanged[] = []
   const send: Send = async (sent) => {
+    if (edge === undefined) return nothingReceived
     const received = await sendTo(edge.url)(sent)
     replies.push({ sent, received })
     return received
@@ -210,12 +245,34 @@ export async function startLab(ground: Ground, start: StartEdge, variant: Varian
     replies,
     mostJudgedAtOnce: watched.mostAtOnce,
     isCountedInRedis: () => service.options.limiter?.isShared === true,
+    connections: () => database.stats(),
+    isDefectLogged: () => logger.lines.some(({ level }) => level === 'error'),
     mishap: async () => void (shared && (await variant.mishap?.(shared.redis))),
     othersRows: () => othersRows(pool),
     async stop() {
-      await edge.stop()
-      await shared?.stop()
+      await edge?.stop()
+      await Promise.all([database.close(), shared?.stop()])
     },
+  }
+}
+
+const optionsFor = (url: string): DatabaseOptions => ({
+  url,
+  role: serviceRole,
+  maxConnections: 4,
+  workloads: { reporting: { maxConnections: 1, maxWaiting: 2 } },
+  // Longer than in production: that a machine is busy is not what these tests are about.
+  connectionTimeoutMs: 10_000,
+  lockTimeoutMs: 10_000,
+})
+
+async function isRowSecurityFound(database: Database): Promise<boolean> {
+  try {
+    await assertRowSecurity(database, ['notes'])
+    return true
+  } catch (thrown) {
+    if (thrown instanceof Error && thrown.message.startsWith('Row-level security does not')) return false
+    throw thrown
   }
 }
 

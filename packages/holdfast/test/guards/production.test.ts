@@ -3,11 +3,12 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import * as carelessData from './careless-data.ts'
 import * as careless from './careless.ts'
 import * as without from './without.ts'
 
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url))
-const seams = Object.keys({ ...without, ...careless })
+const seams = Object.keys({ ...without, ...careless, ...carelessData })
 
 describe('given what takes guards out', () => {
   test('when the front doors are opened, none of them has it', async () => {

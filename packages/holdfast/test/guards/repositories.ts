@@ -8,9 +8,12 @@ export type Database = HoldfastDatabase
 export const labels = ['home', 'work'] as const
 export const sortable = ['title', 'label'] as const
 
-/** The last word on what may be stored, whoever forgot to ask before. */
+/** The role that the service works as: it owns nothing, so that what the database says holds for it too. */
+export const serviceRole = 'notes_service'
+
+/** The last word on what may be stored and who may see it, whoever forgot to ask before. */
 export const tables = `
-drop table if exists notes, accounts;
+drop table if exists orders, products, notes, accounts;
 create table accounts (
   id uuid primary key default gen_random_uuid(),
   email text not null
@@ -19,6 +22,7 @@ create table accounts (
   password_hash text not null,
   role text not null default 'member' constraint accounts_role check (role in ('member', 'admin')),
   permissions text[] not null default '{}'
+    constraint accounts_permissions check (array_to_string(permissions, ' ') not like '%,%')
 );
 create table notes (
   id uuid primary key default gen_random_uuid(),
@@ -27,7 +31,15 @@ create table notes (
   body text not null constraint notes_body check (length(body) <= 2000),
   label text not null constraint notes_label check (label in ('home', 'work')),
   is_shared boolean not null default false
-);`
+);
+alter table notes enable row level security;
+create policy notes_own on notes
+  using (owner_id = (select nullif(current_setting('app.principal_id', true), '')::uuid));
+create policy notes_shared on notes for select using (is_shared);
+create policy notes_supervised on notes for select
+  using ('notes:supervise' = any (string_to_array((select current_setting('app.permissions', true)), ',')));
+grant select, insert (email, password_hash), update (role) on accounts to ${serviceRole};
+grant select, insert, update, delete on notes to ${serviceRole};`
 
 export interface Account {
   readonly id: string

@@ -6,7 +6,15 @@ export type Guard =
   | 'rate limit'
   | 'authentication'
   | 'access at the route'
+  | 'ownership in the service'
+  | 'ownership in SQL'
+  | 'row-level security'
   | 'validation'
+  | 'columns by name'
+  | 'checked cursors'
+  | 'rules in SQL'
+  | 'constraints'
+  | 'row schema'
   | 'reply allow-list'
 
 /** How an attack ended. */

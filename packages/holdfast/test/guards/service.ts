@@ -6,11 +6,13 @@ import type { PasswordHasher } from '../../src/core/auth/password-hasher.ts'
 import type { Principal } from '../../src/core/auth/principal.ts'
 import { refreshCookie, refreshCookieName } from '../../src/core/auth/refresh-cookie.ts'
 import type { Sessions, SignedIn } from '../../src/core/auth/sessions.ts'
+import { actAs } from '../../src/core/context/acting.ts'
 import { created, empty, noContent, ok, textOf } from '../../src/core/http/reply.ts'
 import { del, get, patch, post, put, type Route } from '../../src/core/http/route.ts'
 import { createLimiter } from '../../src/core/rate-limit/create-limiter.ts'
 import type { LimitStore } from '../../src/core/rate-limit/limit-store.ts'
 import type { LimitPolicy } from '../../src/core/rate-limit/limiter.ts'
+import type { Transactions } from '../../src/core/transactions/transactions.ts'
 import { NotFoundError, UnauthorizedError } from '../../src/foundation/errors.ts'
 import type { Logger } from '../../src/foundation/logger.ts'
 import {
@@ -25,6 +27,7 @@ import {
   type NotesRepository,
   sortable,
 } from './repositories.ts'
+import { createShop, type ShopRepository, shopRoutes } from './shop.ts'
 
 // The service under attack: notes that belong to somebody, accounts with passwords, an admin. Written as a careful team
 // would write it, once, and then attacked with one guard or another taken out.
@@ -39,6 +42,10 @@ export interface Checks {
 export interface Parts {
   readonly accounts: AccountsRepository
   readonly notes: NotesRepository
+  readonly shop: ShopRepository
+  readonly transactions: Transactions
+  /** Classes of work that the database has connections for. */
+  readonly workloads: readonly string[]
   readonly checks: Checks
   readonly hasher: PasswordHasher
   readonly sessions: Sessions
@@ -59,7 +66,10 @@ export const appOrigin = 'https://app.notes.example'
 
 export const defaultParts = (database: Database, needs: Pick<Parts, 'hasher' | 'sessions' | 'logger'>): Parts => ({
   accounts: createAccounts(database),
-  notes: createNotes(database),
+  notes: createNotes(database.rowSecured),
+  shop: createShop(database),
+  transactions: database,
+  workloads: database.workloads,
   checks: { assertCan, assertOwner },
   refreshCookie,
   ...needs,
@@ -69,17 +79,20 @@ export const defaultParts = (database: Database, needs: Pick<Parts, 'hasher' | '
 export const callsAllowed = 60
 /** Failures that one address, or one account, may have in an hour. */
 export const guessesAllowed = 5
+/** Reports that one address may ask for in an hour. */
+export const reportsAllowed = 2
 
 const policies: Readonly<Record<string, LimitPolicy>> = {
   address: { by: 'address', quota: callsAllowed, windowSeconds: 3600 },
   login: { by: 'address', quota: guessesAllowed, windowSeconds: 3600, counts: 'failures' },
+  report: { by: 'address', quota: reportsAllowed, windowSeconds: 3600 },
   account: { by: { body: 'email' }, quota: guessesAllowed, windowSeconds: 3600, counts: 'failures' },
 }
 
 export function compose(parts: Parts): Service {
-  const { sessions, logger, limitStore } = parts
+  const { sessions, logger, limitStore, workloads } = parts
   return {
-    routes: [...accountRoutes(new Accounts(parts), parts), ...noteRoutes(new Notes(parts))],
+    routes: [...accountRoutes(new Accounts(parts), parts), ...noteRoutes(new Notes(parts)), ...shopRoutes(parts)],
     options: {
       logger,
       topology: { trusted: ['127.0.0.0/8'] },
@@ -94,6 +107,7 @@ export function compose(parts: Parts): Service {
         ...(limitStore === undefined ? {} : { store: limitStore }),
       }),
       authenticate: sessions.authenticate,
+      isolations: workloads,
     },
   }
 }
@@ -104,6 +118,7 @@ const Credentials = z.object({ email: Email, password: z.string().min(1).max(200
 const Tokens = z.object({ accessToken: z.string(), expiresInSeconds: z.int() })
 const NoteFields = z.object({ title: z.string().min(1).max(80), body: z.string().max(2000), label: z.enum(labels) })
 const Shown = z.object({ id: z.uuid(), title: z.string(), body: z.string(), label: z.string() })
+const Comparison = z.object({ theirNotes: z.int(), own: z.array(Shown) })
 const NoteQuery = z.object({ label: z.enum(labels).optional(), sort: z.enum(sortable).default('title') })
 const Id = z.object({ id: z.uuid() })
 const Preferences = z.object({ theme: z.enum(['light', 'dark']) })
@@ -203,6 +218,11 @@ const noteRoutes = (notes: Notes): readonly Route[] => [
     { access: 'public', params: Id, reply: { 200: textOf('text/plain; charset=utf-8') } },
     async ({ params }) => ok((await notes.showShared(params.id)).body),
   ),
+  get(
+    '/shared/:id/author',
+    { access: permission('notes:read'), params: Id, reply: { 200: Comparison } },
+    async ({ principal, params }) => ok(await notes.compare(principal, params.id)),
+  ),
 ]
 
 class Accounts {
@@ -253,10 +273,12 @@ class Accounts {
 
 class Notes {
   readonly #notes: NotesRepository
+  readonly #transactions: Transactions
   readonly #checks: Checks
 
-  constructor({ notes, checks }: Parts) {
+  constructor({ notes, transactions, checks }: Parts) {
     this.#notes = notes
+    this.#transactions = transactions
     this.#checks = checks
   }
 
@@ -279,6 +301,17 @@ class Notes {
   async showShared(id: string): Promise<Note> {
     const note = await this.#notes.find(id)
     return note?.isShared === true ? note : missing()
+  }
+
+  /** How many notes the author of this one has, who is asked for it, beside the caller's own: all as of one moment. */
+  async compare(principal: Principal | undefined, id: string) {
+    const owner = this.#known(principal)
+    const { ownerId } = await this.showShared(id)
+    const author = { id: ownerId, roles: [], permissions: [] }
+    return await this.#transactions.transaction(async () => {
+      const theirs = await actAs(author, () => this.#notes.list({ ownerId, sort: 'title' }))
+      return { theirNotes: theirs.length, own: await this.#notes.list({ ownerId: owner.id, sort: 'title' }) }
+    })
   }
 
   async change(principal: Principal | undefined, id: string, change: NoteChange): Promise<Note> {

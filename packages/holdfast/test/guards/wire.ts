@@ -59,8 +59,12 @@ export const sendTo =
     })
   }
 
+/** What is received from a service that did not start. */
+export const nothingReceived: Received = { status: 0, headers: {}, cookies: [], text: '' }
+
 /** A reply in a few words: its status, and the code of its refusal. */
 export function inWords({ status, text: body }: Received): string {
+  if (status === 0) return 'a service that does not start'
   const code = /"code":"([^"]+)"/.exec(body)?.[1]
   return status < 400 || code === undefined ? String(status) : `${status} ${code}`
 }

@@ -34,6 +34,12 @@ export const withoutLimiter: Without = ({ routes, options }) => {
   return { options: others, routes: mapSpecs(routes, ({ limit: _limit, ...spec }) => spec) }
 }
 
+/** Heavy work has the same connections as any other. */
+export const withoutIsolation: Without = ({ routes, options }) => ({
+  options,
+  routes: mapSpecs(routes, ({ isolation: _isolation, ...spec }) => spec),
+})
+
 /** Everybody is nobody. */
 export const withoutAuthentication: Without = (service) => withOptions(service, { authenticate: () => undefined })
 

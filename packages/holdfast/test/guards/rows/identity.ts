@@ -1,4 +1,5 @@
-import { believesTokens, withoutChecks, withoutOwnerInSql } from '../careless.ts'
+import { withoutOwnerInSql, withoutRowSecurity } from '../careless-data.ts'
+import { believesTokens, withoutChecks } from '../careless.ts'
 import { adasNote, adasSecret, both, type Lab, type Person } from '../lab.ts'
 import type { Outcome, Row, Unclaimed } from '../row.ts'
 import { inWords } from '../wire.ts'
@@ -16,7 +17,7 @@ export const identityRows: readonly Row[] = [
     attack: "A token that nobody signed says it is Ada's and asks for her note",
     stoppedBy: 'the access check of the route, which a missing principal does not pass',
     sees: { inPlace: '401 auth.token_invalid', guardGone: '401 auth.unauthenticated' },
-    setting: trustingService,
+    setting: both(trustingService, withoutRowSecurity),
     guardGone: nobodyIsKnown,
     bothGone: both(nobodyIsKnown, openRoutes),
     run: (lab) => read(lab, unsigned(lab.people.ada)),
@@ -27,8 +28,20 @@ export const identityRows: readonly Row[] = [
     attack: "A token that nobody signed says it is Ada's and asks for her note",
     stoppedBy: 'the service: assertOwner finds nobody',
     sees: { inPlace: '401 auth.token_invalid', guardGone: '401 auth.unauthenticated' },
+    setting: withoutRowSecurity,
     guardGone: both(nobodyIsKnown, openRoutes),
     nextGone: trustingService,
+    run: (lab) => read(lab, unsigned(lab.people.ada)),
+  },
+  {
+    guard: 'authentication',
+    how: 'and every route is public, and the service does not check',
+    attack: "A token that nobody signed says it is Ada's and asks for her note",
+    stoppedBy: 'row-level security: to nobody there is no such row',
+    sees: { inPlace: '401 auth.token_invalid', guardGone: '404 notes.not_found' },
+    setting: trustingService,
+    guardGone: both(nobodyIsKnown, openRoutes),
+    nextGone: withoutRowSecurity,
     run: (lab) => read(lab, unsigned(lab.people.ada)),
   },
 ]
@@ -40,6 +53,7 @@ export const accessRows: readonly Row[] = [
     attack: "An account without the right to read notes asks for somebody else's",
     stoppedBy: "the service: assertOwner; somebody else's note looks like none",
     sees: { inPlace: '403 auth.forbidden', guardGone: '404 notes.not_found' },
+    setting: withoutRowSecurity,
     guardGone: signedInSuffices,
     nextGone: trustingService,
     run: (lab) => read(lab, lab.people.guest.bearer),
@@ -50,8 +64,20 @@ export const accessRows: readonly Row[] = [
     attack: "Somebody who never signed in asks for Ada's note",
     stoppedBy: 'the service: assertOwner finds nobody',
     sees: { inPlace: '401 auth.unauthenticated', guardGone: '401 auth.unauthenticated' },
+    setting: withoutRowSecurity,
     guardGone: openRoutes,
     nextGone: trustingService,
+    run: (lab) => read(lab, undefined),
+  },
+  {
+    guard: 'access at the route',
+    how: 'every route is public, and the service does not check',
+    attack: "Somebody who never signed in asks for Ada's note",
+    stoppedBy: 'row-level security: to nobody there is no such row',
+    sees: { inPlace: '401 auth.unauthenticated', guardGone: '404 notes.not_found' },
+    setting: trustingService,
+    guardGone: openRoutes,
+    nextGone: withoutRowSecurity,
     run: (lab) => read(lab, undefined),
   },
   {
@@ -60,7 +86,7 @@ export const accessRows: readonly Row[] = [
     attack: "An account without the right to write notes deletes somebody else's",
     stoppedBy: 'ownership in SQL: `where id = … and owner_id = …`',
     sees: { inPlace: '403 auth.forbidden', guardGone: '404 notes.not_found' },
-    setting: trustingService,
+    setting: both(trustingService, withoutRowSecurity),
     guardGone: signedInSuffices,
     nextGone: { parts: withoutOwnerInSql },
     run: (lab) => remove(lab, lab.people.guest.bearer),

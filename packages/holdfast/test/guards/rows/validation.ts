@@ -1,5 +1,7 @@
-import { splicedSql, whateverColumns, withoutBodyReader } from '../careless.ts'
+import { whateverColumns, withoutRowSecurity } from '../careless-data.ts'
+import { splicedSql, withoutBodyReader } from '../careless.ts'
 import { adasNote, adasSecret, type Lab, mallorysNote } from '../lab.ts'
+import { serviceRole } from '../repositories.ts'
 import type { Outcome, Row } from '../row.ts'
 import { inWords, type Received, type Sent } from '../wire.ts'
 import { withoutValidation } from '../without.ts'
@@ -12,7 +14,13 @@ const spliced = { parts: splicedSql }
 const anyColumn = { parts: whateverColumns }
 const without = (table: string, constraint: string) => ({ ddl: `alter table ${table} drop constraint ${constraint}` })
 
+/** The service may write every column, also those that are not its own to fill. */
+const everyColumn = `grant insert on accounts to ${serviceRole}`
+
 const note = { title: 'Mine', body: 'Nothing in it', label: 'work' }
+
+const adminFromBody = "A member too many: `role: 'admin'` with a new account"
+const noteForAda = 'A member too many: `owner_id` of Ada, so that she has a note that she did not write'
 
 export const validationRows: readonly Row[] = [
   {
@@ -73,34 +81,23 @@ export const validationRows: readonly Row[] = [
   },
   {
     guard: 'validation',
-    attack: "A member too many: `role: 'admin'` with a new account",
+    attack: adminFromBody,
     stoppedBy: 'columns written by name: nobody asks for a role',
     sees: { inPlace: invalid, guardGone: '201' },
+    setting: { ddl: everyColumn },
     guardGone,
     nextGone: anyColumn,
-    async run({ send, pool }) {
-      const email = 'new@notes.example'
-      const body = { email, password: 'a new password', role: 'admin' }
-      const received = await send({ method: 'POST', path: '/accounts', body })
-      const { rows } = await pool.query<{ role: string }>('select role from accounts where email = $1', [email])
-      return { sees: inWords(received), succeeded: rows[0]?.role === 'admin' }
-    },
+    run: registerAsAdmin,
   },
   {
     guard: 'validation',
-    attack: 'A member too many: `owner_id` of Ada, so that she has a note that she did not write',
+    attack: noteForAda,
     stoppedBy: 'columns written by name: an owner is not among what changes',
     sees: { inPlace: invalid, guardGone: '200' },
+    setting: withoutRowSecurity,
     guardGone,
     nextGone: anyColumn,
-    async run(lab) {
-      const body = { title: 'Pay me', owner_id: lab.people.ada.id }
-      const received = await asMallory(lab, { method: 'PATCH', path: `/notes/${mallorysNote}`, body })
-      const { rows } = await lab.pool.query<{ owner_id: string }>('select owner_id from notes where id = $1', [
-        mallorysNote,
-      ])
-      return { sees: inWords(received), succeeded: rows[0]?.owner_id === lab.people.ada.id }
-    },
+    run: giveNoteAway,
   },
   {
     guard: 'validation',
@@ -160,7 +157,71 @@ export const validationRows: readonly Row[] = [
   },
 ]
 
-const asMallory = ({ send, people: { mallory } }: Lab, sent: Sent): Promise<Received> =>
+/** What the database says of columns and rows, whatever the repository writes. */
+export const columnRows: readonly Row[] = [
+  {
+    guard: 'columns by name',
+    how: 'every member is written, and there is no validation',
+    attack: adminFromBody,
+    stoppedBy: 'the rights of the role that the service works as: that column is not its to write',
+    sees: { inPlace: '201', guardGone: defect },
+    setting: guardGone,
+    guardGone: anyColumn,
+    nextGone: { ddl: everyColumn },
+    run: registerAsAdmin,
+  },
+  {
+    guard: 'columns by name',
+    how: 'every member is written, and there is no validation',
+    attack: noteForAda,
+    stoppedBy: 'row-level security: nobody gives a row to somebody else',
+    sees: { inPlace: '200', guardGone: defect },
+    setting: guardGone,
+    guardGone: anyColumn,
+    nextGone: withoutRowSecurity,
+    run: giveNoteAway,
+  },
+  {
+    guard: 'columns by name',
+    how: 'every member is written, and there is no validation',
+    attack: 'A member too many: `owner_id` of Ada with a new note, which is then in her name',
+    stoppedBy: 'row-level security: nobody writes a row for somebody else',
+    sees: { inPlace: '201', guardGone: defect },
+    setting: guardGone,
+    guardGone: anyColumn,
+    nextGone: withoutRowSecurity,
+    run: writeInHerName,
+  },
+]
+
+async function registerAsAdmin({ send, pool }: Lab): Promise<Outcome> {
+  const email = 'new@notes.example'
+  const body = { email, password: 'a new password', role: 'admin' }
+  const received = await send({ method: 'POST', path: '/accounts', body })
+  const { rows } = await pool.query<{ role: string }>('select role from accounts where email = $1', [email])
+  return { sees: inWords(received), succeeded: rows[0]?.role === 'admin' }
+}
+
+async function giveNoteAway(lab: Lab): Promise<Outcome> {
+  const body = { title: 'Pay me', owner_id: lab.people.ada.id }
+  const received = await asMallory(lab, { method: 'PATCH', path: `/notes/${mallorysNote}`, body })
+  const { rows } = await lab.pool.query<{ owner_id: string }>('select owner_id from notes where id = $1', [
+    mallorysNote,
+  ])
+  return { sees: inWords(received), succeeded: rows[0]?.owner_id === lab.people.ada.id }
+}
+
+async function writeInHerName(lab: Lab): Promise<Outcome> {
+  const body = { ...note, title: 'I owe you', owner_id: lab.people.ada.id }
+  const received = await asMallory(lab, { method: 'POST', path: '/notes', body })
+  const { rowCount } = await lab.pool.query(`select from notes where title = 'I owe you' and owner_id = $1`, [
+    lab.people.ada.id,
+  ])
+  return { sees: inWords(received), succeeded: rowCount !== 0 }
+}
+
+/** Calls as somebody who has an account like everybody's. */
+export const asMallory = ({ send, people: { mallory } }: Lab, sent: Sent): Promise<Received> =>
   send({ ...sent, headers: { authorization: mallory.bearer } })
 
 function sortByGuess(lab: Lab, guess: string): Promise<Received> {
