@@ -328,6 +328,18 @@ describe('given a bad day of the network', () => {
     expect(server.commands.at(-1)?.txnNumber).toBe(server.commands.at(-2)?.txnNumber)
   })
 
+  test('when connections are cut under a bulk write, over and over, it is an outage and no riddle', async () => {
+    const { mongo, products, server } = await openShop(always('insert', cut))
+    const outage = { kind: 'unavailable', code: 'database.unavailable' }
+    const product = { _id: 'p2', sku: 'b' }
+    await expect(mongo.transaction(() => products.insertMany([product]), { retries: 1 })).rejects.toMatchObject(outage)
+    expect(server.names().filter((name) => name === 'insert')).toHaveLength(2)
+    await expect(products.insertMany([product])).rejects.toMatchObject(outage)
+    server.stepDown()
+    await expect(products.insertMany([product])).rejects.toMatchObject(outage)
+    await expect(mongo.transaction(() => products.insertMany([product]))).rejects.toMatchObject(outage)
+  })
+
   test('when the primary steps down inside of a transaction, the work runs again on the next one', async () => {
     let isFirst = true
     const { mongo, products, server } = await openShop(

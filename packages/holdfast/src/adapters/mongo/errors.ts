@@ -22,14 +22,19 @@ export type IndexErrors = Readonly<Record<string, (cause: unknown) => AppError>>
  */
 export function translateMongoError(thrown: unknown, constraints: IndexErrors = {}): unknown {
   if (isAppError(thrown) || !(thrown instanceof Error)) return thrown
-  redact(thrown)
-  const translated = translate(thrown, constraints)
+  const translated = translate(originOf(redacted(thrown)), constraints)
   keepOut(translated, membersOfMongoose)
   return translated
 }
 
+/** Bulk writes, `insertMany` among them, hide whatever happened behind an error that looks like the server's. */
+function originOf(thrown: Error): Error {
+  const { errorResponse } = thrown as { readonly errorResponse?: unknown }
+  return errorResponse instanceof Error ? errorResponse : thrown
+}
+
 function translate(thrown: Error, constraints: IndexErrors): unknown {
-  if (!(thrown instanceof MongoError)) return fromMongoose(thrown)
+  if (!(thrown instanceof MongoError)) return isOutage(thrown) ? unavailable(thrown) : fromMongoose(thrown)
   const code = codeOf(thrown)
   if (code === duplicateKey) {
     const index = indexOf(thrown)
@@ -108,9 +113,27 @@ const outageNames: ReadonlySet<string> = new Set([
   'MongoTopologyClosedError',
 ])
 
+// A connection that breaks while the driver writes to it: those errors come as Node makes them, without a label.
+const systemCodes: ReadonlySet<unknown> = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ERR_STREAM_DESTROYED',
+  'ETIMEDOUT',
+])
+
 function isOutage(thrown: Error): boolean {
-  if (thrown instanceof MongoNetworkError || outageNames.has(thrown.name)) return true
+  if (thrown instanceof MongoNetworkError || outageNames.has(thrown.name) || isSystemError(thrown)) return true
   return hasLabel(thrown, MongoErrorLabel.RetryableWriteError)
+}
+
+function isSystemError(thrown: Error): boolean {
+  return systemCodes.has((thrown as NodeJS.ErrnoException).code)
 }
 
 /** For a failure on the way to a connection, where whatever went wrong means that there is no database for now. */
@@ -161,17 +184,32 @@ export function tookTooLong(timeoutMs: number): GatewayTimeoutError {
   )
 }
 
-/** Whether the database gave up on a transaction for reasons that may be over when it is tried again. */
+/**
+ * Whether the database gave up on a transaction for reasons that may be over when it is tried again. When the commit failed
+ * so, nothing was committed.
+ */
 export function mayEndBetter(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false
+  const origin = originOf(thrown)
   // Nobody was found for as long as we look; the next attempt would look as long once more.
-  if (thrown instanceof Error && thrown.name === 'MongoServerSelectionError') return false
-  return hasLabel(thrown, MongoErrorLabel.TransientTransactionError) || codeOf(thrown) === writeConflict
+  if (origin.name === 'MongoServerSelectionError') return false
+  return hasLabel(origin, MongoErrorLabel.TransientTransactionError) || codeOf(origin) === writeConflict
 }
 
-/** Whether a commit that failed so may have been done even so. */
+/** Whether a connection broke, without the driver saying what that means for a transaction. */
+export function isConnectionLoss(thrown: unknown): boolean {
+  return thrown instanceof Error && isSystemError(originOf(thrown))
+}
+
+/**
+ * Whether a commit that failed may have been done even so: always, unless the server said that it was not. The driver fails
+ * in other ways too when a connection breaks under it, down to a TypeError of its own.
+ */
 export function isCommitOutcomeUnknown(thrown: unknown): boolean {
+  if (!(thrown instanceof MongoServerError) || thrown.name === 'MongoWriteConcernError') return true
   if (hasLabel(thrown, MongoErrorLabel.UnknownTransactionCommitResult)) return true
-  return thrown instanceof MongoError && (isOutage(thrown) || maxTimeExpired.has(codeOf(thrown)))
+  const code = codeOf(thrown)
+  return outageCodes.has(code) || maxTimeExpired.has(code)
 }
 
 function hasLabel(thrown: unknown, label: string): boolean {
@@ -192,7 +230,17 @@ function indexOf(thrown: Error): string | undefined {
 
 const indexNames = new WeakMap<Error, string>()
 
-/** Takes out of an error what it quotes of documents, keys and filters. Loggers write message, stack and what is enumerable. */
+/**
+ * The same error, without what it quotes of documents, keys and filters where a logger looks: in its message and stack, and
+ * in what is enumerable.
+ */
+export function redacted<Thrown>(thrown: Thrown): Thrown {
+  if (!(thrown instanceof Error)) return thrown
+  redact(thrown)
+  redact(originOf(thrown))
+  return thrown
+}
+
 function redact(error: Error): void {
   if (indexNames.has(error)) return
   const { message } = error

@@ -8,7 +8,15 @@ import type { Logger } from '../../foundation/logger.ts'
 import { unlessAborted, within } from './bounded.ts'
 import { currentCallOptions } from './call-options.ts'
 import type { MongoPoolSettings } from './database-options.ts'
-import { isCommitOutcomeUnknown, mayEndBetter, outcomeUnknown, translateMongoError } from './errors.ts'
+import {
+  isCommitOutcomeUnknown,
+  isConnectionLoss,
+  mayEndBetter,
+  outcomeUnknown,
+  redacted,
+  translateMongoError,
+  unavailable,
+} from './errors.ts'
 import type { IndexErrors } from './errors.ts'
 import type { GivenOptions, Job, Route } from './operations.ts'
 import { wholeMs } from './pool-route.ts'
@@ -146,7 +154,7 @@ export class TransactionAttempt implements AmbientScope, Route {
   #explain(thrown: unknown, constraints: IndexErrors | undefined): unknown {
     if (this.#signal.aborted) return this.#signal.reason
     const reason = translateMongoError(thrown, constraints)
-    this.#doom ??= { reason, mayRetry: mayEndBetter(thrown) }
+    this.#doom ??= { reason, mayRetry: mayEndBetter(thrown) || isConnectionLoss(thrown) }
     return reason
   }
 
@@ -193,7 +201,7 @@ export class TransactionAttempt implements AmbientScope, Route {
     })
     try {
       // Not ended by the deadline: once it is asked for, a commit is not taken back.
-      await within(2 * socketTimeoutMs, clock, this.#committing, () => outcomeUnknown(undefined))
+      await within(2 * socketTimeoutMs, clock, this.#committing, () => new Error('The commit is not answered'))
     } catch (thrown) {
       throw this.#explainCommit(thrown)
     }
@@ -205,11 +213,8 @@ export class TransactionAttempt implements AmbientScope, Route {
       this.#doom = { reason, mayRetry: true }
       return reason
     }
-    if (!this.settings.readOnly && isCommitOutcomeUnknown(thrown)) {
-      translateMongoError(thrown)
-      return outcomeUnknown(thrown)
-    }
-    return translateMongoError(thrown)
+    if (!isCommitOutcomeUnknown(thrown)) return translateMongoError(thrown)
+    return this.settings.readOnly ? unavailable(redacted(thrown)) : outcomeUnknown(redacted(thrown))
   }
 
   /** Undoes what is not committed. Never rejects: what we cannot tell the server, it finds out after a while. */
