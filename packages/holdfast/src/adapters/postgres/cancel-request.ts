@@ -23,13 +23,13 @@ interface CancelConnection extends NodeJS.EventEmitter {
  * Asks the server to end whatever a session is working on. Not `pg_cancel_backend`: this needs no free connection, no
  * rights and no password, and a pooler in between knows which session is meant.
  *
- * @returns when the server has passed it on, or after `timeoutMs`. Never rejects: a request that gets lost leaves the
- *   statement to its timeout
+ * @returns whether the server has passed it on. If it has not within `timeoutMs`, it may still do so, at any time, and
+ *   end whatever the session works on then. Never rejects: a request that gets lost leaves the statement to its timeout
  * @see PostgreSQL documentation, "Canceling Requests in Progress" (Frontend/Backend Protocol)
  */
-export async function requestCancel(client: pg.ClientBase, timeoutMs: number): Promise<void> {
+export async function requestCancel(client: pg.ClientBase, timeoutMs: number): Promise<boolean> {
   const { processID, secretKey, host, port, ssl, sslNegotiation } = client as unknown as Session
-  if (processID === null || secretKey === null) return
+  if (processID === null || secretKey === null) return true
   const config = { ssl, sslNegotiation }
   const connection = new pg.Connection(config) as unknown as CancelConnection
   const send = (): void => connection.cancel(processID, secretKey)
@@ -38,14 +38,16 @@ export async function requestCancel(client: pg.ClientBase, timeoutMs: number): P
     if (sslNegotiation !== 'direct') connection.once('connect', () => connection.requestSsl())
     connection.once('sslconnect', send)
   }
-  // The server answers by closing; being cut off says as much.
+  // The server answers by closing.
   const closed = once(connection, 'end', { signal: AbortSignal.timeout(timeoutMs) })
   if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
   else connection.connect(port, host)
   try {
     await closed
+    return true
   } catch {
-    // Not to be reached, or too slow.
+    // Not to be reached, cut off on the way, or too slow.
+    return false
   } finally {
     connection.stream.destroy()
   }

@@ -104,7 +104,8 @@ export class Connection {
     const timer = clock.schedule(cancelTimeoutMs, () => {
       if (this.isBusy) this.#client.connection.stream.destroy()
     })
-    await requestCancel(this.#client, cancelTimeoutMs)
+    // One that is still on its way would end a statement of whoever has this connection by then.
+    if (!(await requestCancel(this.#client, cancelTimeoutMs))) this.#isBroken = true
     if (!this.isBusy) timer.cancel()
   }
 
@@ -115,6 +116,7 @@ export class Connection {
   async settle(): Promise<void> {
     if (this.#cancelling === undefined || this.#isBroken) return
     await this.#cancelling
+    if (this.#isBroken) return
     try {
       await this.send({ text: 'select 1', query_timeout: cancelTimeoutMs })
     } catch {
