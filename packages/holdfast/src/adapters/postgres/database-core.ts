@@ -9,6 +9,7 @@ import type { TransactionOptions } from '../../core/transactions/transactions.ts
 import type { DatabaseStats, PoolStats } from './database.ts'
 import type { DatabaseSettings, PoolSettings } from './database-options.ts'
 import { Harness } from './harness.ts'
+import { mayWrite } from './may-write.ts'
 import { runAlone } from './one-statement.ts'
 import type { QueryOptions } from './queries.ts'
 import { Replicas } from './replicas.ts'
@@ -74,15 +75,18 @@ export class DatabaseCore {
     }
     const pool = this.#pool()
     return await this.#counted(async () => {
-      if (options.mayLag === true && this.#replicas !== undefined) {
-        const answer = await this.#replicas.read(pool, (replica) =>
+      if (options.mayLag === true && this.#replicas !== undefined && !mayWrite(query)) {
+        const answer = await this.#replicas.answer(pool, (replica) =>
           runAlone(replica, query, options, isSecured, signal),
         )
         if (answer !== undefined) return answer
       }
-      const result = await runAlone(pool, query, options, isSecured, signal)
-      this.#replicas?.noteStatement(query)
-      return result
+      try {
+        return await runAlone(pool, query, options, isSecured, signal)
+      } finally {
+        // Also when it failed: what came of a write whose answer is lost, nobody knows.
+        this.#replicas?.noteStatement(query)
+      }
     })
   }
 
@@ -93,17 +97,17 @@ export class DatabaseCore {
       return await this.#runInHarness(this.#harness, work, options, isSecured, currentRequest()?.signal)
     }
     const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
-    const { result, callbacks } = await this.#counted(() =>
-      runTransaction(work, {
-        pool: this.#pool(),
-        settings,
-        host: this.#host,
-        isSecured,
-        clock: this.#settings.clock,
-        requestSignal: currentRequest()?.signal,
-      }),
-    )
-    if (!settings.readOnly) this.#replicas?.noteWrite()
+    const run = {
+      pool: this.#pool(),
+      settings,
+      host: this.#host,
+      isSecured,
+      clock: this.#settings.clock,
+      requestSignal: currentRequest()?.signal,
+    }
+    const { result, callbacks } = await this.#counted(() => runTransaction(work, run)).finally(() => {
+      if (!settings.readOnly) this.#replicas?.noteWrite()
+    })
     await this.#afterCommit(callbacks)
     return result
   }

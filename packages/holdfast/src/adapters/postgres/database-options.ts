@@ -47,6 +47,7 @@ export interface WorkloadOptions extends PoolOptions {
 
 /** A copy of the database that answers reads which may lag. */
 export interface ReplicaOptions {
+  /** Of one server; an address that leads to several would have one measured and another one asked. */
   readonly url: string
   /**
    * How old an answer may be, milliseconds, 100 to 3 600 000; while the replica is further behind, the primary answers.

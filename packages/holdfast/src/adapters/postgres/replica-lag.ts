@@ -1,12 +1,11 @@
 import type { Clock, Timer } from '../../foundation/clock.ts'
 import type { Logger } from '../../foundation/logger.ts'
-import { sql } from './sql.ts'
-import type { SqlQuery } from './sql.ts'
-import type { Workload } from './workload.ts'
 
 export interface ReplicaLagOptions {
-  readonly primary: Workload
-  readonly replica: Workload
+  /** Up to where the primary has written its log. */
+  readonly writtenTo: () => Promise<string>
+  /** Up to where the replica has repeated it. */
+  readonly replayedTo: () => Promise<string>
   readonly maxLagMs: number
   readonly clock: Clock
   readonly logger: Logger
@@ -30,6 +29,7 @@ export class ReplicaLag {
   #knownUntil = Number.NEGATIVE_INFINITY
   #usedAt = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
+  #isReachable = true
   #isStopped = false
 
   constructor(options: ReplicaLagOptions) {
@@ -57,39 +57,47 @@ export class ReplicaLag {
   }
 
   async #measure(): Promise<void> {
-    const { clock, maxLagMs, logger } = this.#options
+    const { clock, maxLagMs } = this.#options
     this.#timer = { cancel: () => {} }
-    try {
-      await this.#sample()
-    } catch (err) {
-      this.doubt()
-      logger.warn({ err }, 'The replica cannot be measured; the primary answers')
-    }
+    await this.#sample()
     if (this.#isStopped) return
     const isUsed = clock.elapsed() - this.#usedAt < 10 * maxLagMs
     this.#timer = isUsed ? clock.schedule(maxLagMs / 4, () => void this.#measure()) : undefined
   }
 
   async #sample(): Promise<void> {
-    const { primary, replica, clock } = this.#options
+    const { writtenTo, replayedTo, clock } = this.#options
     const at = clock.elapsed()
-    const position = await ask(primary, sql`select pg_current_wal_insert_lsn()::text as value`)
-    this.#samples = [...this.#samples, { at, position }].slice(-maxSamples)
-    const replayed = await ask(replica, sql`select coalesce(pg_last_wal_replay_lsn(), '0/0')::text as value`)
+    try {
+      const position = await writtenTo()
+      this.#samples = [...this.#samples, { at, position }].slice(-maxSamples)
+    } catch {
+      // Queries will tell. What is known of the replica stays true, and grows old by itself.
+      return
+    }
+    try {
+      this.#note(await replayedTo())
+    } catch (err) {
+      this.doubt()
+      this.#noteReachable(false, err)
+    }
+  }
+
+  #note(replayed: string): void {
+    this.#noteReachable(true)
     const known = this.#samples.findLast((sample) => !isBefore(replayed, sample.position))
     if (known === undefined) return
     this.#knownUntil = known.at
     this.#samples = this.#samples.filter((sample) => sample.at >= known.at)
   }
-}
 
-async function ask(pool: Workload, query: SqlQuery): Promise<string> {
-  const connection = await pool.take(undefined)
-  try {
-    const { rows } = await connection.send(connection.configOf(query))
-    return (rows[0] as { readonly value: string }).value
-  } finally {
-    pool.release(connection)
+  /** Once for each outage: it is measured several times in a second. */
+  #noteReachable(isReachable: boolean, err?: unknown): void {
+    if (isReachable === this.#isReachable || this.#isStopped) return
+    this.#isReachable = isReachable
+    const { logger } = this.#options
+    if (isReachable) logger.info({}, 'The replica can be reached again')
+    else logger.warn({ err }, 'The replica cannot be reached; the primary answers in its place')
   }
 }
 

@@ -5,6 +5,7 @@ import type { DatabaseSettings, ReplicaOptions } from './database-options.ts'
 import { mayEndBetter, isConnectionLoss } from './errors.ts'
 import { mayWrite } from './may-write.ts'
 import { ReplicaLag } from './replica-lag.ts'
+import { sql } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
 import { Workload } from './workload.ts'
 import { WriteMarks } from './write-marks.ts'
@@ -42,20 +43,31 @@ export class Replicas {
     })
     this.#byName = new Map(byName)
     this.pools = byName.map(([, pool]) => pool)
-    this.#lag = new ReplicaLag({ primary, replica: this.pools[0] as Workload, maxLagMs, clock, logger })
+    const replica = this.pools[0] as Workload
+    this.#lag = new ReplicaLag({
+      writtenTo: () => valueOf(primary, sql`select pg_current_wal_insert_lsn()::text as value`),
+      // What was promoted goes its own way: it repeats nothing any more.
+      replayedTo: () =>
+        valueOf(
+          replica,
+          sql`select case when pg_is_in_recovery() then coalesce(pg_last_wal_replay_lsn(), '0/0') else '0/0' end::text as value`,
+        ),
+      maxLagMs,
+      clock,
+      logger,
+    })
   }
 
   /** @returns the replica's answer, or nothing when the primary has to be asked */
-  async read(pool: Workload, ask: (replica: Workload) => Promise<QueryResult>): Promise<QueryResult | undefined> {
+  async answer(pool: Workload, read: (replica: Workload) => Promise<QueryResult>): Promise<QueryResult | undefined> {
     const replica = this.#byName.get(pool.name)
-    if (replica === undefined || !this.#lag.knowsOf(this.#marks.wroteAt(sessionKey(), currentRequest())))
-      return undefined
+    const wroteAt = this.#marks.wroteAt(sessionsHere(), currentRequest())
+    if (replica === undefined || !this.#lag.knowsOf(wroteAt)) return undefined
     try {
-      return await ask(replica)
+      return await read(replica)
     } catch (thrown) {
-      // It is gone, or had to choose between us and keeping up: either way the primary knows.
-      if (!isUnavailable(thrown)) throw thrown
-      this.#lag.doubt()
+      if (isGone(thrown)) this.#lag.doubt()
+      else if (!isInItsWay(thrown) && !isBehindSchema(thrown)) throw thrown
       return undefined
     }
   }
@@ -66,7 +78,7 @@ export class Replicas {
   }
 
   noteWrite(): void {
-    this.#marks.note(sessionKey(), currentRequest(), this.#clock.elapsed())
+    this.#marks.note(sessionsHere(), currentRequest(), this.#clock.elapsed())
   }
 
   stop(): void {
@@ -74,12 +86,35 @@ export class Replicas {
   }
 }
 
-function sessionKey(): string | undefined {
+/** Who would look for what is written here: whom the request came from, and for whom it acts. */
+function sessionsHere(): readonly string[] {
   const caller = currentCaller()
-  return caller?.sessionId ?? caller?.id
+  const principal = currentRequest()?.principal
+  const callers = caller === principal ? [caller] : [caller, principal]
+  return callers.flatMap((one) => one?.sessionId ?? one?.id ?? [])
 }
 
-function isUnavailable(thrown: unknown): boolean {
-  const cause = thrown instanceof Error ? thrown.cause : undefined
-  return mayEndBetter(thrown) || (cause !== undefined && isConnectionLoss(cause))
+function isGone(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.cause !== undefined && isConnectionLoss(thrown.cause)
+}
+
+/** It had to choose between us and keeping up. */
+const isInItsWay = mayEndBetter
+
+// undefined_table, undefined_column, undefined_function, undefined_object, invalid_schema_name
+const missing: readonly unknown[] = ['42P01', '42703', '42883', '42704', '3F000']
+
+/** A migration has not reached it yet; and if there was none, the primary says the same. */
+function isBehindSchema(thrown: unknown): boolean {
+  return thrown instanceof Error && missing.includes((thrown as { readonly code?: unknown }).code)
+}
+
+async function valueOf(pool: Workload, query: SqlQuery): Promise<string> {
+  const connection = await pool.take(undefined)
+  try {
+    const { rows } = await connection.send(connection.configOf(query))
+    return (rows[0] as { readonly value: string }).value
+  } finally {
+    pool.release(connection)
+  }
 }
