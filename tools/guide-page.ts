@@ -10,6 +10,8 @@ export interface GuidePage {
   readonly files: ReadonlyMap<string, string>
   /** What its database is made of, by file name. */
   readonly migrations: ReadonlyMap<string, string>
+  /** Its `.oxlintrc.json`, for a page that shows one. */
+  readonly lint: string | undefined
   readonly talks: readonly Talk[]
 }
 
@@ -49,6 +51,7 @@ export function readGuide(file: string, text: string): GuidePage {
   const files = new Map<string, string>()
   const migrations = new Map<string, string>()
   const talks: Talk[] = []
+  let lint: string | undefined
   let apps: string[] = []
   for (const { language, code, line } of blocksOf(text)) {
     if (language === 'ts') {
@@ -61,6 +64,8 @@ export function readGuide(file: string, text: string): GuidePage {
       if (fileName === undefined)
         throw new Error(`${name}.md:${line}: SQL begins with -- and the migration's file name`)
       migrations.set(fileName, code)
+    } else if (code.startsWith('// .oxlintrc.json\n')) {
+      lint = code
     } else if (language === 'http') {
       if (apps.length === 0 && talks.length === 0) throw new Error(`${name}.md:${line}: there is no example to talk to`)
       talks.push({ apps: apps.length > 0 ? apps : talks.at(-1)!.apps, steps: readTalk(`${name}.md`, code, line) })
@@ -68,7 +73,7 @@ export function readGuide(file: string, text: string): GuidePage {
     }
   }
   if (apps.length > 0) throw new Error(`${name}.md: nothing is said to ${apps.join(', ')}`)
-  return { name, files, migrations, talks }
+  return { name, files, migrations, lint, talks }
 }
 
 /** How an example is run: a table by each main file, an app as it stands, a script from its beginning to its end. */

@@ -14,6 +14,8 @@ export interface Project {
   readonly folder: string
   /** @returns what the compiler says; nothing when all is well */
   compile(): string
+  /** @returns what oxlint says of one folder, by the settings that lie in it */
+  lint(folder: string): { readonly isFine: boolean; readonly said: string }
   /** Runs a file in a process of its own and waits until it says where it listens. */
   start(file: string, env?: NodeJS.ProcessEnv): Promise<Running>
   /** Runs a file in a process of its own to its end, which has to be a good one. */
@@ -29,7 +31,17 @@ export interface Running {
   stop(): unknown
 }
 
-const dependencies = ['holdfast', 'express', 'fastify', 'zod', 'pino', 'kysely', 'mongoose', '@types']
+const dependencies = [
+  'holdfast',
+  'eslint-plugin-holdfast',
+  'express',
+  'fastify',
+  'zod',
+  'pino',
+  'kysely',
+  'mongoose',
+  '@types',
+]
 
 const compilerOptions = {
   module: 'nodenext',
@@ -75,6 +87,14 @@ export function createProject(files: Readonly<Record<string, string>>): Project 
       const tsc = join(root, 'node_modules/.bin/tsc')
       const { stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
       return stdout + stderr
+    },
+    lint(path) {
+      const oxlint = join(root, 'node_modules/.bin/oxlint')
+      const { status, stdout, stderr } = spawnSync(process.execPath, [oxlint], {
+        cwd: join(folder, path),
+        encoding: 'utf8',
+      })
+      return { isFine: status === 0, said: stdout + stderr }
     },
     start: (file, env = {}) =>
       new Promise((resolve, reject) => {

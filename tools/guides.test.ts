@@ -1,7 +1,7 @@
 // Accident: a guide is right on the day it was written. Readers copy an example that no longer starts, or trust an answer
 // that no longer comes.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
@@ -65,6 +65,17 @@ describe.each(guides)('given the guide $name', (guide) => {
     expect([...guide.files.keys()]).toEqual(expect.arrayContaining(['service.ts', 'express-app.ts', 'fastify-app.ts']))
   })
 
+  test.runIf(guide.lint !== undefined)('when it is linted as it says, it passes, and what it warns of does not', () => {
+    const folder = join(project.folder, guide.name)
+    writeFileSync(join(folder, '.oxlintrc.json'), guide.lint ?? '')
+    expect(project.lint(guide.name)).toMatchObject({ isFine: true })
+    writeFileSync(join(folder, 'wrong.ts'), wrong)
+    const { isFine, said } = project.lint(guide.name)
+    expect(isFine).toBe(false)
+    expect(said).toContain('holdfast(no-built-sql)')
+    expect(said).toContain('holdfast(sql-in-repositories)')
+  })
+
   // Once more when it failed: on a machine that stands still for 100 ms, a limiter counts by itself, as its page says.
   test.each(runsOf(guide))(
     'when $app is run by $file, it does as the page says',
@@ -89,6 +100,12 @@ describe.each(guides)('given the guide $name', (guide) => {
     },
   )
 })
+
+const wrong = `
+import { sql } from 'holdfast/postgres'
+export const text = (name: string) => \`select id from boats where name = \${name}\`
+export const query = sql\`select 1\`
+`
 
 /** A route table is run on each framework, all else as it stands. */
 function runsOf(guide: GuidePage): { app: string; file: string }[] {
