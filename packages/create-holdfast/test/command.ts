@@ -7,7 +7,7 @@ export const repository = join(import.meta.dirname, '../../..')
 /** What a person's shell would have, and nothing of the npm that runs the tests. */
 export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE_ENV$|DATABASE_|REDIS_|AUTH_|SEED_|VITEST|CI$)/.test(name),
+    ([name]) => !/^(npm_|NODE_ENV$|DATABASE_|MONGODB_|REDIS_|AUTH_|SEED_|VITEST|CI$)/.test(name),
   )
   return { ...Object.fromEntries(kept), ...extra }
 }

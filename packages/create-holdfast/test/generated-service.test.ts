@@ -1,36 +1,45 @@
 import { generateKey } from 'holdfast/auth'
-import { startEmbeddedPostgres, createTestDatabase } from 'holdfast/embedded-postgres'
 import { startEmbeddedRedis } from 'holdfast/embedded-redis'
-import { createDatabase, sql } from 'holdfast/postgres'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cleanEnvironment, create, repository, type Result, run } from './command.ts'
+import { startStore, type StoreUnderTest } from './stores.ts'
 
-describe.each(['fastify', 'express'] as const)('given a service assembled on %s', (edge) => {
+const variants = (['postgres', 'mongodb'] as const).flatMap((store) =>
+  (['fastify', 'express'] as const).map((edge) => ({ edge, store })),
+)
+
+describe.each(variants)('given a service assembled on $edge and $store', ({ edge, store: storeName }) => {
   let parent: string
   let service: string
   let outcome: Result
+  let store: StoreUnderTest
   beforeAll(async () => {
     parent = mkdtempSync(join(tmpdir(), 'create-holdfast-'))
     service = join(parent, 'shop')
-    outcome = await create(parent, 'shop', '--edge', edge, '--json')
+    store = await startStore[storeName]()
+    outcome = await create(parent, 'shop', '--edge', edge, '--store', storeName, '--json')
   }, 120_000)
-  afterAll(() => rmSync(parent, { recursive: true, force: true }))
+  afterAll(async () => {
+    rmSync(parent, { recursive: true, force: true })
+    await store.stop()
+  })
 
-  const npm = (...args: string[]) => run(service, 'npm', args)
+  const npm = (...args: string[]) => run(service, 'npm', args, cleanEnvironment(store.testEnv))
 
   test('its command says that all is written and installed, and what comes next', () => {
     expect(outcome.code, outcome.stderr).toBe(0)
     expect(JSON.parse(outcome.stdout)).toMatchObject({
       written: true,
       installed: true,
-      next: ['cd shop', 'npm test', 'npm run dev'],
+      store: storeName,
+      next: expect.arrayContaining(['cd shop', 'npm test', 'npm run dev']),
     })
   })
 
@@ -55,10 +64,9 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
     expect(built.code, built.stdout).toBe(0)
 
     const image = await installAsImage(service, join(parent, 'image'))
-    const [postgres, redis] = await Promise.all([startEmbeddedPostgres(), startEmbeddedRedis()])
-    const { url: databaseUrl } = await createTestDatabase({ adminUrl: postgres.url })
+    const redis = await startEmbeddedRedis()
     const port = await freePort()
-    const forTasks = cleanEnvironment({ NODE_ENV: 'production', DATABASE_URL: databaseUrl })
+    const forTasks = cleanEnvironment({ NODE_ENV: 'production', ...store.env })
     const env = {
       ...forTasks,
       REDIS_URL: redis?.url,
@@ -84,21 +92,25 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
       child.stdout.on('data', (chunk) => (log += String(chunk)))
       const url = `http://127.0.0.1:${port}`
       expect(await becomesReady(url), log).toBe(true)
-      await signInAndWork(url, databaseUrl)
+      await signInAndWork(url, store)
 
       child.kill('SIGTERM')
       expect(await once(child, 'exit')).toEqual([0, null])
       expect(log).not.toMatch(/tarred rope|argon2id|eyJ|editor@example/)
     } finally {
-      await Promise.all([postgres.stop(), redis?.stop()])
+      await redis?.stop()
     }
   }, 120_000)
 
-  test('unbuilt, it serves an embedded database, restarts on change, and ends in order', async () => {
+  test('unbuilt, it serves without further ado, restarts on change, and ends in order', async () => {
     const port = await freePort()
+    const env = cleanEnvironment({ ...store.developmentEnv, PORT: String(port) })
+    // An embedded database migrates by itself.
+    const isEmbedded = Object.keys(store.developmentEnv).length === 0
+    if (!isEmbedded) expect((await run(service, process.execPath, ['src/migrate.ts'], env)).code).toBe(0)
     const child = spawn(process.execPath, ['--watch', 'src/main.ts'], {
       cwd: service,
-      env: cleanEnvironment({ PORT: String(port) }),
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -134,19 +146,30 @@ describe.each(['fastify', 'express'] as const)('given a service assembled on %s'
       cleanEnvironment({ NODE_ENV: 'production' }),
     )
     expect(code).toBe(78)
-    for (const name of ['DATABASE_URL', 'REDIS_URL', 'AUTH_KEYS']) expect(stderr).toContain(`${name} is missing`)
+    for (const setting of [...Object.keys(store.env), 'REDIS_URL', 'AUTH_KEYS']) {
+      expect(stderr).toContain(`${setting} is missing`)
+    }
+  })
+
+  test.runIf(storeName === 'mongodb')('when development has no MongoDB, one sentence says what to do', async () => {
+    const { code, stderr } = await run(service, process.execPath, ['src/main.ts'])
+    expect(code).toBe(78)
+    expect(stderr).toMatch(/MONGODB_URL is missing: .*no MongoDB is embedded.*docker compose up -d/)
+    expect(stderr.match(/is missing/g)).toHaveLength(1)
+  })
+
+  test('in all of this the store was asked for nothing that it does not know', () => {
+    expect(store.defects).toEqual([])
   })
 })
 
 /** What a person does first: register, sign in, work, refresh, sign out. */
-async function signInAndWork(url: string, databaseUrl: string): Promise<void> {
+async function signInAndWork(url: string, store: StoreUnderTest): Promise<void> {
   const account = { email: 'editor@example.com', password: 'tarred rope' }
   const product = { sku: 'ROPE-20M', name: 'Tarred rope', priceCents: 4999, stock: 1 }
   expect((await post(`${url}/products`, product)).status).toBe(401)
   expect((await post(`${url}/auth/register`, account)).status).toBe(202)
-  const database = createDatabase({ url: databaseUrl })
-  await database.execute(sql`update accounts set roles = '{editor}' where email = ${account.email}`)
-  await database.close()
+  await store.makeEditor(account.email)
 
   const login = await post(`${url}/auth/login`, account)
   expect(login.status).toBe(200)
@@ -181,7 +204,7 @@ const dataOf = async (response: Response): Promise<Tokens> =>
 /** What the last stage of the Dockerfile holds. */
 async function installAsImage(service: string, image: string): Promise<string> {
   for (const name of ['package.json', 'package-lock.json', 'vendor', 'dist', 'migrations'])
-    cpSync(join(service, name), join(image, name), { recursive: true })
+    if (existsSync(join(service, name))) cpSync(join(service, name), join(image, name), { recursive: true })
   const command = /^FROM base AS dependencies\n(?:#.*\n)*RUN (.+)$/m.exec(
     readFileSync(join(service, 'Dockerfile'), 'utf8'),
   )?.[1]

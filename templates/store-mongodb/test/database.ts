@@ -19,7 +19,7 @@ const redisUrl = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 /** An empty database with its indexes at TEST_MONGODB_URL, and a Redis for the sessions, or a corner of one. */
 export async function createDatabaseForTest(): Promise<DatabaseForTest> {
   const name = `test_${randomBytes(8).toString('hex')}`
-  const url = mongodbUrl.replace(/^([^/]+\/\/[^/]+)(\/[^?]*)?/, `$1/${name}`)
+  const url = databaseAt(mongodbUrl, name)
   const redis = await findRedis(`${name}:`)
   await migrateDatabase(url, silentLogger).catch((cause: unknown) => {
     throw new Error('The tests need a MongoDB replica set: docker compose up -d, or set TEST_MONGODB_URL', { cause })
@@ -33,6 +33,15 @@ export async function createDatabaseForTest(): Promise<DatabaseForTest> {
       await redis.drop()
     },
   }
+}
+
+/** Whoever signs in does so at the database that the URL named. */
+function databaseAt(server: string, name: string): string {
+  const [front = '', parameters = ''] = server.split('?')
+  const [, hosts = '', named = ''] = /^([^/]+\/\/[^/]+)\/?(.*)$/.exec(front) ?? []
+  const more = new URLSearchParams(parameters)
+  if (hosts.includes('@') && !more.has('authSource')) more.set('authSource', named || 'admin')
+  return `${hosts}/${name}?${more.toString()}`
 }
 
 /** TEST_REDIS_URL; without it one of this machine's programs, else that of compose.yaml. */

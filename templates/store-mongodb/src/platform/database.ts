@@ -23,10 +23,10 @@ export interface DatabaseServer {
 }
 
 /** The replica set of MONGODB_URL; there is no embedded one. */
-export const findDatabaseServer = async (config: Config, _logger: Logger): Promise<DatabaseServer> => ({
-  url: config.MONGODB_URL.reveal(),
-  stop: async () => {},
-})
+export async function findDatabaseServer(config: Config, _logger: Logger): Promise<DatabaseServer> {
+  if (config.MONGODB_URL === undefined) throw new Error('MONGODB_URL is missing: no MongoDB is embedded')
+  return { url: config.MONGODB_URL.reveal(), stop: async () => {} }
+}
 
 export const openDatabase = (url: string, config: Config, logger: Logger): Database =>
   createMongo({
@@ -73,7 +73,9 @@ export async function assertMigrated(database: Database): Promise<void> {
     await assertIndexes(indexedModels(database))
   } catch (error) {
     if (isAppError(error)) throw error
-    throw new Error('The database lacks indexes. Run npm run migrate, then start again', { cause: error })
+    throw new Error('The database lacks indexes. Run the migrations (npm run migrate), then start again', {
+      cause: error,
+    })
   }
 }
 

@@ -3,9 +3,7 @@ import type { z } from 'zod'
 
 /** What the database has to be told; src/config.ts reads it with the rest. */
 export const storeSettings = {
-  MONGODB_URL: connectionUrl({ schemes: ['mongodb', 'mongodb+srv'] }).meta({
-    description: 'the replica set to use, as no MongoDB is embedded; docker compose up -d starts that of .env.example',
-  }),
+  MONGODB_URL: connectionUrl({ schemes: ['mongodb', 'mongodb+srv'] }).optional(),
   MONGODB_POOL_SIZE: wholeNumber(1, 1000).default(10),
   MONGODB_OPERATION_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(5000),
   // Reports have a pool of their own, so that however many are asked for, the rest of the service does not wait for them.
@@ -24,6 +22,11 @@ interface StoreConfig extends Readonly<z.infer<z.ZodObject<typeof storeSettings>
 const besideEachPool = 2
 
 export const storeRelations = (config: StoreConfig): readonly Relation[] => [
+  {
+    holds: config.MONGODB_URL !== undefined,
+    message:
+      'MONGODB_URL is missing: no MongoDB is embedded. Set it, or MONGODB_URL_FILE; docker compose up -d starts the one of .env.example',
+  },
   {
     holds: config.MONGODB_OPERATION_TIMEOUT_MS < config.REQUEST_TIMEOUT_MS,
     message: 'MONGODB_OPERATION_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or calls give up before their query does',
