@@ -4,6 +4,7 @@ import type { Database } from '../adapters/postgres/database.ts'
 import type { DatabaseOptions } from '../adapters/postgres/database-options.ts'
 import { startEmbeddedPostgres } from '../adapters/postgres/embedded/embedded-postgres.ts'
 import type { EmbeddedPostgres } from '../adapters/postgres/embedded/embedded-postgres.ts'
+import { createKysely } from '../adapters/postgres/kysely.ts'
 import { sql } from '../adapters/postgres/sql.ts'
 import { actAs } from '../core/context/acting.ts'
 import { neverCommit } from './never-commit.ts'
@@ -251,6 +252,16 @@ describe('given a test whose changes are never committed', () => {
 
   test('when it asks outside and inside of a transaction, that is one connection', async () => {
     expect(await pid()).toBe(await database.transaction(() => pid()))
+  })
+
+  test('when Kysely asks, that is undone as well', async () => {
+    interface Tables {
+      readonly notes: { readonly id: number }
+    }
+    const kysely = createKysely<Tables>(database)
+    await kysely.insertInto('notes').values({ id: 1 }).execute()
+    await database.transaction(() => kysely.insertInto('notes').values({ id: 2 }).execute())
+    expect(await notes()).toEqual([1, 2])
   })
 
   test('when time is read, it stands still', async () => {

@@ -275,7 +275,7 @@ describe('given a replica on a bad day', () => {
   })
 
   test('when the network swallows it, one query waits for its own limit, and the next ones ask the primary', async () => {
-    await reopen({ statementTimeoutMs: 200, queryTimeoutMs: 300, connectionTimeoutMs: 300 })
+    await reopen({ statementTimeoutMs: 800, queryTimeoutMs: 1000 })
     expect(await source()).toBe('replica')
     await replica.proxy.blackhole()
     expect(await source()).toBe('primary')
