@@ -1,13 +1,13 @@
 // What do the five layers cost, and what does saying no? One service, by Holdfast, by hand and bare.
-import { assertLayers } from './shared/assert-layers.ts'
+import { assertLayers, type LayerProbes } from './shared/assert-layers.ts'
 import { createIssuer, type Tokens } from './shared/credentials.ts'
 import { printGoals } from './shared/goals.ts'
-import type { Figures, Work } from './shared/load.ts'
+import type { Work } from './shared/load.ts'
 import { startRedis } from './shared/redis.ts'
-import { type BenchOptions, chosen, measure, type Results, type Task } from './shared/rounds.ts'
-import { type BenchServer, type Contender, keepOffServersCore, startServer } from './shared/start-server.ts'
-import { printTable, shown } from './shared/table.ts'
-import { origin } from './servers/pipeline/settings.ts'
+import { type BenchOptions, chosen, measure, printFigures, type Results, type Task } from './shared/rounds.ts'
+import { type Contender, keepOffServersCore } from './shared/start-process.ts'
+import { type BenchServer, startServer } from './shared/start-server.ts'
+import { origin } from './servers/layers/settings.ts'
 
 const files = ['bare-fastify', 'hand-fastify', 'kit-fastify', 'bare-express', 'hand-express', 'kit-express']
 const exact = ['kit-fastify', 'kit-express'].map((file) => ({ name: `${file}-exact`, file, env: { BENCH_EXACT: '1' } }))
@@ -43,14 +43,14 @@ export async function startPipeline(started: readonly Contender[]): Promise<Pipe
     await redis.stop()
   }
   try {
-    const issuer = createIssuer()
+    const issuer = createIssuer(principals)
     for (const { name, file, env } of started) {
       const shared = { BENCH_REDIS: redis.url, BENCH_NAME: name, ...issuer.env }
       servers.push(await startServer({ name, file: `pipeline/${file}`, env: { ...shared, ...env } }))
     }
-    const tokens = await issuer.issue(principals)
+    const tokens = await issuer.issue()
     for (const server of servers) {
-      if (!isBare(server.name)) await assertLayers(server, tokensOf(server.name, tokens))
+      if (!isBare(server.name)) await assertLayers(server, tokensOf(server.name, tokens), probes)
     }
     return { servers, tasks: tasksWith(tokens), redis, stop }
   } catch (error) {
@@ -65,6 +65,12 @@ const tokensOf = (contender: string, tokens: AllTokens): Tokens =>
   contender.startsWith('kit') ? tokens.kit : tokens.hand
 
 const item = '/items/42?currency=USD&q=rope'
+const probes: LayerProbes = {
+  good: item,
+  others: item,
+  wrong: { params: '/items/0', 'the query': '/items/42?currency=XXX' },
+  post: '/orders',
+}
 const line = (sku: string) => ({
   sku,
   quantity: 3,
@@ -122,24 +128,9 @@ function tasksWith(tokens: AllTokens): readonly Task[] {
 
 function print(tasks: readonly Task[], results: Results, { rounds, seconds }: BenchOptions): void {
   console.log(`\nNode ${process.version}, median of ${rounds} rounds of ${seconds} s, 50 connections`)
-  printFigures('requests per second', 'perSecond', 0, tasks, results)
-  printFigures('processor µs per request', 'cpuMicros', 1, tasks, results)
-  printFigures('Redis, µs per request', 'redisMicros', 1, tasks, results)
+  const names = contenders.map(({ name }) => name)
+  printFigures('requests per second', 'perSecond', 0, names, tasks, results)
+  printFigures('processor µs per request', 'cpuMicros', 1, names, tasks, results)
+  printFigures('Redis, µs per request', 'redisMicros', 1, names, tasks, results)
   printGoals(tasks, results)
-}
-
-function printFigures(
-  title: string,
-  figure: keyof Figures,
-  digits: number,
-  tasks: readonly Task[],
-  results: Results,
-): void {
-  printTable(
-    [title, ...contenders.map(({ name }) => name)],
-    tasks.map((task) => [
-      task.name,
-      ...contenders.map(({ name }) => shown(results.median(task.name, name, figure), digits)),
-    ]),
-  )
 }

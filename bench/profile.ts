@@ -1,16 +1,27 @@
 // Where does the kit spend its time? By package, by function, and by what a function of ours costs with all it calls.
 // Sampling costs time itself, and a write that has to wait for the core counts as work: read the shares.
 import type { Profiler } from 'node:inspector'
+import { startData } from './data.ts'
 import { startPipeline } from './pipeline.ts'
 import { load } from './shared/load.ts'
-import { type BenchOptions, chosen } from './shared/rounds.ts'
+import { type BenchOptions, chosen, type Task } from './shared/rounds.ts'
+import type { BenchServer } from './shared/start-server.ts'
 import { printTable } from './shared/table.ts'
 
-const servers = ['kit-fastify', 'kit-express']
+interface Bench {
+  readonly servers: readonly BenchServer[]
+  readonly tasks: readonly Task[]
+  stop(): Promise<void>
+}
+
+const servers = ['kit-fastify', 'kit-express'].map((name) => ({ name, file: name }))
 const rows = 30
 
-export async function profile({ seconds, only }: BenchOptions): Promise<void> {
-  const bench = await startPipeline(servers.map((name) => ({ name, file: name })))
+export async function profile(options: BenchOptions): Promise<void> {
+  for (const start of [startPipeline, startData]) await profileIn(await start(servers), options)
+}
+
+async function profileIn(bench: Bench, { seconds, only }: BenchOptions): Promise<void> {
   try {
     for (const task of chosen(bench.tasks, only)) {
       for (const server of bench.servers) {

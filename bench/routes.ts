@@ -1,6 +1,7 @@
 // What does the route table cost over a bare framework, with no layer switched on?
 import { chosen, type BenchOptions, measure, type Results, type Task } from './shared/rounds.ts'
-import { keepOffServersCore, startServer } from './shared/start-server.ts'
+import { startServer } from './shared/start-server.ts'
+import { keepOffServersCore } from './shared/start-process.ts'
 import { printTable, shown } from './shared/table.ts'
 
 const contenders = ['bare-fastify', 'kit-fastify', 'bare-express', 'kit-express']

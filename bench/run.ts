@@ -6,13 +6,21 @@
 //   npm run bench -- pipeline --only W2,W8             some of its works
 //   npm run bench -- profile --only W2                 where the kit spends its time
 import { parseArgs } from 'node:util'
+import { data } from './data.ts'
 import { pipeline } from './pipeline.ts'
+import { postgres } from './postgres.ts'
 import { profile } from './profile.ts'
 import { routes } from './routes.ts'
 import type { BenchOptions } from './shared/rounds.ts'
 
-const questions: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = { routes, pipeline, profile }
-const usual = ['routes', 'pipeline']
+const questions: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
+  routes,
+  pipeline,
+  data,
+  postgres,
+  profile,
+}
+const usual = ['routes', 'pipeline', 'data', 'postgres']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,9 +1,11 @@
-// What the load asks a server beside its requests. Processor time holds still where requests per second drift with the
+// What the load asks a contender beside its requests. Processor time holds still where requests per second drift with the
 // machine.
 import { Session } from 'node:inspector/promises'
 
+type Answers = Readonly<Record<string, (argument: unknown) => Promise<unknown>>>
+
 const session = new Session()
-const answers: Readonly<Record<string, () => Promise<unknown>>> = {
+const answers: Answers = {
   cpu: async () => process.cpuUsage(),
   async profile() {
     session.connect()
@@ -19,8 +21,9 @@ const answers: Readonly<Record<string, () => Promise<unknown>>> = {
   },
 }
 
-export function answerBench(): void {
-  process.on('message', (question: string) => {
-    void answers[question]?.().then((answer) => process.send?.(answer as object))
+export function answerBench(more: Answers = {}): void {
+  const all: Answers = { ...answers, ...more }
+  process.on('message', ({ question, argument }: { readonly question: string; readonly argument: unknown }) => {
+    void all[question]?.(argument).then((answer) => process.send?.(answer as object))
   })
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createAccessTokens, createKeySet, generateKey } from 'holdfast/auth'
 import jsonwebtoken from 'jsonwebtoken'
-import { audience, issuer, lifetimeSeconds } from '../servers/pipeline/settings.ts'
+import { audience, issuer, lifetimeSeconds } from '../servers/layers/settings.ts'
 
 /** Tokens of as many principals, all with the roles the routes ask for. */
 export interface Tokens {
@@ -13,8 +13,10 @@ export interface Tokens {
 export interface Issuer {
   /** What the servers need to know. */
   readonly env: Readonly<Record<string, string>>
+  /** The principals, in the order of their tokens. */
+  readonly ids: readonly string[]
   /** Call it when the servers run: the kit refuses what is older than its session store. */
-  issue(principals: number): Promise<{
+  issue(): Promise<{
     /** Ed25519, as the kit signs. */
     readonly kit: Tokens
     /** HS256, as is usual by hand. */
@@ -24,14 +26,15 @@ export interface Issuer {
 
 const roles = ['reader', 'writer']
 
-export function createIssuer(): Issuer {
+export function createIssuer(principals: number): Issuer {
+  const ids = Array.from({ length: principals }, () => randomUUID())
   const key = generateKey()
   const otherKey = { ...generateKey(), kid: key.kid }
   const [secret, otherSecret] = [newSecret(), newSecret()]
   return {
     env: { BENCH_JWKS: JSON.stringify({ keys: [key] }), BENCH_SECRET: secret },
-    async issue(principals) {
-      const ids = Array.from({ length: principals }, () => randomUUID())
+    ids,
+    async issue() {
       return {
         kit: { good: await signWithKey(key, ids), forged: await signWithKey(otherKey, ids) },
         hand: { good: signWithSecret(secret, ids), forged: signWithSecret(otherSecret, ids) },

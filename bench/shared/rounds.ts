@@ -1,6 +1,6 @@
-import { type Figures, load, type Meter, type Work } from './load.ts'
+import { type Figures, load, type Load, type Work } from './load.ts'
 import type { BenchServer } from './start-server.ts'
-import { median } from './table.ts'
+import { median, printTable, shown } from './table.ts'
 
 export interface BenchOptions {
   readonly seconds: number
@@ -45,7 +45,7 @@ export class Results {
 export async function measure(
   servers: readonly BenchServer[],
   tasks: readonly Task[],
-  { seconds, rounds, redis }: BenchOptions & { readonly redis?: Meter },
+  { seconds, rounds, ...others }: BenchOptions & Omit<Load, 'seconds'>,
 ): Promise<Results> {
   const results = new Results()
   for (let round = -1; round < rounds; round++) {
@@ -53,7 +53,7 @@ export async function measure(
       for (const server of servers) {
         const work = of(server.name)
         if (work === undefined) continue
-        const figures = await load(server, work, { seconds: round < 0 ? 1 : seconds, redis })
+        const figures = await load(server, work, { ...others, seconds: round < 0 ? 1 : seconds })
         server.clearLog()
         // The first round warms up.
         if (round >= 0) results.add(round, name, server.name, figures)
@@ -65,5 +65,24 @@ export async function measure(
   return results
 }
 
-export const chosen = (tasks: readonly Task[], only: readonly string[]): readonly Task[] =>
+type Named = Pick<Task, 'name'>
+
+export const chosen = <T extends Named>(tasks: readonly T[], only: readonly string[]): readonly T[] =>
   only.length === 0 ? tasks : tasks.filter(({ name }) => only.some((start) => name.startsWith(start)))
+
+export function printFigures(
+  title: string,
+  figure: keyof Figures,
+  digits: number,
+  contenders: readonly string[],
+  tasks: readonly Named[],
+  results: Results,
+): void {
+  printTable(
+    [title, ...contenders],
+    tasks.map((task) => [
+      task.name,
+      ...contenders.map((name) => shown(results.median(task.name, name, figure), digits)),
+    ]),
+  )
+}

@@ -1,6 +1,6 @@
 // Express as its documentation starts: the work, no layer at all, nothing validated. It refuses without looking.
 import express from 'express'
-import { refusal } from './settings.ts'
+import { refusal } from '../layers/settings.ts'
 import { ping, port, toItem, toOrder } from './work.ts'
 
 const app = express()

@@ -1,6 +1,6 @@
 // Fastify as its documentation starts: the work, no layer at all, nothing validated. It refuses without looking.
 import Fastify from 'fastify'
-import { refusal } from './settings.ts'
+import { refusal } from '../layers/settings.ts'
 import { type NewOrder, ping, port, toItem, toOrder } from './work.ts'
 
 const app = Fastify()

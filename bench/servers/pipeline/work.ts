@@ -1,7 +1,7 @@
 // What every contender serves, so that they differ in nothing but what stands around it.
 import { z } from 'zod'
 
-export { Item, ItemParams, ItemQuery, Ping, ping, port, toItem } from '../work.ts'
+export { Item, ItemParams, ItemQuery, ping, port, toItem } from '../work.ts'
 
 const Address = z.object({
   street: z.string().min(1).max(120),
