@@ -22,8 +22,15 @@ export interface FaultProxy {
   blackhole(): Promise<void>
   /** Nobody listens; connections that stand are left alone. */
   refuse(): Promise<void>
+  /**
+   * Each connection, old or new, breaks (RST) once the server has sent so many bytes more on it; what is in excess of
+   * them is lost. Until {@link pass}.
+   */
+  cutAfter(bytes: number): void
   /** Breaks the connections that stand (RST). */
   reset(): void
+  /** New connections go to another port: the server has come back elsewhere. */
+  retarget(port: number): void
   stop(): Promise<void>
 }
 
@@ -31,9 +38,10 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
   const links = new Set<Link>()
   const weather = new Weather()
   const counts = { accepted: 0, bytesToServer: 0, bytesToClient: 0 }
+  const target = { port: targetPort }
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     counts.accepted += 1
-    const link = new Link(client, targetPort, weather, counts)
+    const link = new Link(client, target, weather, counts)
     links.add(link)
     client.once('close', () => links.delete(link))
   })
@@ -47,6 +55,11 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
     await once(server, 'listening')
   }
 
+  function cutAfter(bytes: number): void {
+    weather.bytesUntilCut = bytes
+    for (const link of links) link.bytesLeft = bytes
+  }
+
   return {
     port,
     get counts() {
@@ -54,6 +67,7 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
     },
     async pass() {
       weather.set(0)
+      cutAfter(Infinity)
       await listen()
     },
     async delay(ms) {
@@ -70,8 +84,12 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
       server.close()
       await sleep(0)
     },
+    cutAfter,
     reset() {
       for (const link of links) link.reset()
+    },
+    retarget(to) {
+      target.port = to
     },
     async stop() {
       server.close()
@@ -84,6 +102,8 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
 
 /** What all connections are going through. */
 class Weather {
+  /** What a new connection may bring from the server before it breaks. */
+  bytesUntilCut = Infinity
   #state: number | 'blackhole' = 0
   #clear = Promise.withResolvers<void>()
   readonly #watchers = new Set<(isHeld: boolean) => void>()
@@ -120,25 +140,44 @@ class Weather {
 }
 
 class Link {
+  bytesLeft: number
   readonly #client: Socket
   #server: Socket | undefined
 
   constructor(
     client: Socket,
-    targetPort: number,
+    target: { readonly port: number },
     weather: Weather,
     counts: { bytesToServer: number; bytesToClient: number },
   ) {
     this.#client = client
+    this.bytesLeft = weather.bytesUntilCut
     client.on('error', () => {})
+    const toServer = (chunk: Buffer): Buffer => {
+      counts.bytesToServer += chunk.length
+      return chunk
+    }
+    const toClient = (chunk: Buffer): Buffer => {
+      const passed = chunk.subarray(0, this.#spend(chunk.length))
+      counts.bytesToClient += passed.length
+      return passed
+    }
     void weather.clear.then(() => {
       if (client.destroyed) return
-      const server = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
+      const server = connect({ port: target.port, host: '127.0.0.1', allowHalfOpen: true })
       this.#server = server
       server.on('error', () => client.resetAndDestroy())
-      forward(client, server, weather, (bytes) => (counts.bytesToServer += bytes))
-      forward(server, client, weather, (bytes) => (counts.bytesToClient += bytes))
+      forward(client, server, weather, toServer)
+      forward(server, client, weather, toClient)
     })
+  }
+
+  /** @returns how many of `bytes` get through; with the last of them the connection breaks */
+  #spend(bytes: number): number {
+    const passed = Math.min(bytes, this.bytesLeft)
+    this.bytesLeft -= passed
+    if (this.bytesLeft === 0) setImmediate(() => this.reset())
+    return passed
   }
 
   reset(): void {
@@ -147,7 +186,7 @@ class Link {
   }
 }
 
-function forward(from: Socket, to: Socket, weather: Weather, count: (bytes: number) => void): void {
+function forward(from: Socket, to: Socket, weather: Weather, admit: (chunk: Buffer) => Buffer): void {
   let before = Promise.resolve()
   /** In order, each when its time has come and no black hole is in the way. */
   const later = (action: () => void): void => {
@@ -165,8 +204,7 @@ function forward(from: Socket, to: Socket, weather: Weather, count: (bytes: numb
   from.on('data', (chunk: Buffer) => {
     later(() => {
       if (to.destroyed) return
-      count(chunk.length)
-      if (to.write(chunk)) return
+      if (to.write(admit(chunk))) return
       from.pause()
       to.once('drain', () => weather.isHeld || from.resume())
     })
