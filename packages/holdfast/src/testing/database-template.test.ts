@@ -217,8 +217,12 @@ describe('given something wrong', { timeout: 60_000 }, () => {
     [{ prepare: 'migrate' }, TypeError],
     [{ waitTimeoutMs: 0 }, RangeError],
     [{ directory: '/no/such/folder' }, Error],
+    [{ adminUrl: 'https://user:hunter2@host' }, TypeError],
+    [{ adminUrl: 'user:hunter2@host:x' }, TypeError],
   ])('when its options are %j, they are refused', async (options, kind) => {
-    expect(await failure(make(options as never))).toBeInstanceOf(kind)
+    const thrown = await failure(make(options as never))
+    expect(thrown).toBeInstanceOf(kind)
+    expect(JSON.stringify(thrown, Object.getOwnPropertyNames(thrown))).not.toContain('hunter2')
     expect(await databases('holdfast%')).toEqual([])
   })
 })

@@ -25,8 +25,9 @@ export interface UncommittedChanges {
  *
  * `node:test` and Vitest both take these hooks; in Node 24 a test may write `await using changes = await
  * neverCommit(database)` as well. What is different from a database that commits:
- * - What is asked at once is served one after another, at most 4 s apart. Nothing is ever in the way of anything, nothing
- *   is tried again, and isolation levels make no difference: test such things with a database for each file.
+ * - What is asked at once is served one after another; what waits for longer than 4 s fails and says why. Nothing is ever
+ *   in the way of anything, nothing is tried again, and isolation levels make no difference: test such things on a
+ *   database for each file (`createDatabaseTemplate`).
  * - `outsideTransaction` stays inside, and is undone with whatever is around it.
  * - Time stands still for `now()` and `current_timestamp`; `clock_timestamp()` goes on. Sequences are not taken back.
  * - A time limit or a client that leaves ends no statement, nobody is notified (`listen`), and other connections, such as

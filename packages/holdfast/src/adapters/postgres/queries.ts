@@ -15,7 +15,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | null
   /**
    * A replica may answer, so that what it says may be `maxLagMs` old. The primary does in a transaction, for a session
-   * that has written just now, and while no replica is good. Default false
+   * that has written just now, for a statement that may write, and while no replica is good. A function that writes and
+   * is called by a `select` is not seen: call it in a transaction, which counts as a write. Default false
    */
   readonly mayLag?: boolean
 }

@@ -44,7 +44,14 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 export function urlOfDatabase(adminUrl: string, name: string): string {
-  const url = new URL(adminUrl)
+  const url = readAdminUrl(adminUrl)
   url.pathname = `/${name}`
   return url.href
+}
+
+/** @throws {TypeError} for what is none, which may hold a password, so it is not shown */
+export function readAdminUrl(adminUrl: unknown): URL {
+  const url = typeof adminUrl === 'string' ? URL.parse(adminUrl) : null
+  if (url !== null && /^postgres(ql)?:$/.test(url.protocol)) return url
+  throw new TypeError('adminUrl is an address such as postgres://user:password@host:5432/postgres')
 }

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import type pg from 'pg'
 import { wholeNumber } from '../../../foundation/whole-number.ts'
-import { administering, codeOf, urlOfDatabase, whenFree } from './admin-connection.ts'
+import { administering, codeOf, readAdminUrl, urlOfDatabase, whenFree } from './admin-connection.ts'
 import { sweepLeftOvers, useComment } from './left-overs.ts'
 import { createTestDatabase, type TestDatabase } from './test-database.ts'
 import { newTestName, sha256, templateName } from './test-names.ts'
@@ -95,7 +95,7 @@ async function readPlan(options: DatabaseTemplateOptions): Promise<Plan> {
   }
   const content = await digestOf(directory)
   // Who asks as well: only its owner may copy a database.
-  const family = sha256(JSON.stringify([directory, key, new URL(adminUrl).username])).slice(0, 16)
+  const family = sha256(JSON.stringify([directory, key, readAdminUrl(adminUrl).username])).slice(0, 16)
   return {
     adminUrl,
     prepare,
