@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shop, endAll, openShop } from './shop.ts'
 import { firstBatch } from './wire-server.ts'
@@ -103,7 +104,8 @@ describe('given a transaction that hands nothing to anybody', () => {
     const { mongo, products, server } = await openShop(async (command) => {
       if (command.name === 'find') {
         const before = server.commands.length
-        await new Promise((resolve) => setImmediate(resolve))
+        // Long enough for whatever was sent at the same time to arrive.
+        await sleep(40)
         expect(server.commands.length, 'nothing else came meanwhile').toBe(before)
       }
       return command.name === 'find' ? firstBatch(command, []) : { n: 1 }
@@ -113,6 +115,13 @@ describe('given a transaction that hands nothing to anybody', () => {
     })
     expect(server.defects).toEqual([])
     expect(server.commands.map(({ startTransaction }) => startTransaction)).toEqual([true, false, false, false])
+  })
+
+  test('when a query would rather ask a secondary, the primary answers it, as transactions want it', async () => {
+    const { mongo, products, server } = await openShop()
+    await mongo.transaction(() => products.find().read('secondary').readConcern('local'))
+    expect(server.commands[0]?.body).toMatchObject({ readConcern: { level: 'snapshot' } })
+    expect(server.commands[0]?.body['$readPreference']).toBeUndefined()
   })
 
   test('when an operation is given a session of its own, it is refused', async () => {

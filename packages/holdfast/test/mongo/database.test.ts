@@ -313,7 +313,10 @@ describe('given repositories that want plain items', () => {
     const product = { _id: 'p2', sku: 'b' }
     const unknownField: object = { isAdmin: true }
     await expect(products.create({ ...product, ...unknownField })).rejects.toThrow('not in schema')
-    await expect(products.create({ ...product, lines: [{ text: 'a', isAdmin: true }] } as never)).rejects.toThrow()
+    await expect(products.create({ ...product, lines: [{ text: 'a', isAdmin: true }] } as never)).rejects.toThrow(
+      /isAdmin/,
+    )
+    await expect(products.create({ ...product, box: { cm: 1, isAdmin: true } } as never)).rejects.toThrow(/isAdmin/)
     await expect(products.updateOne({}, { $set: unknownField })).rejects.toThrow('not in schema')
     await expect(products.deleteMany(unknownField)).rejects.toThrow('not in schema')
     expect(server.names()).toEqual([])

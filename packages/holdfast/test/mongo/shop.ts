@@ -7,6 +7,7 @@ export const productSchema = new Schema({
   sku: { type: String, required: true },
   stock: { type: Number, required: true, default: 0 },
   lines: [{ text: String }],
+  box: new Schema({ cm: Number }),
 })
 productSchema.index({ sku: 1 }, { unique: true, name: 'products_sku' })
 

@@ -135,13 +135,17 @@ describe('given work that fails', () => {
     const { mongo, products, server } = await openShop()
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     let late: Promise<unknown> = Promise.resolve()
+    let tooLate: Promise<unknown> = Promise.resolve()
     await mongo.transaction(async () => {
       await products.updateOne({}, sell)
       late = ended.then(() => products.deleteOne({}))
       late.catch(() => {})
+      tooLate = ended.then(() => mongo.afterCommit(() => {}))
+      tooLate.catch(() => {})
     })
     end()
     await expect(late).rejects.toThrow('A transaction was used after its end')
+    await expect(tooLate).rejects.toThrow('A transaction was used after its end')
     expect(server.names()).toEqual(['update', 'commitTransaction'])
   })
 })
@@ -353,6 +357,20 @@ describe('given a bad day of the network', () => {
     )
     await mongo.transaction(() => products.updateOne({}, sell))
     expect(server.names().slice(-2)).toEqual(['update', 'commitTransaction'])
+  })
+
+  test('when there is no primary any more, it is looked for once and not for each attempt', async () => {
+    const { mongo, products, server } = await openShop(agreeable, { serverSelectionTimeoutMs: 300 })
+    await products.findOne({})
+    server.stepDown()
+    await expect(products.updateOne({}, sell)).rejects.toMatchObject({ code: 'database.unavailable' })
+    let runs = 0
+    const selling = mongo.transaction(async () => {
+      runs += 1
+      await products.updateOne({}, sell)
+    })
+    await expect(selling).rejects.toMatchObject({ code: 'database.unavailable' })
+    expect(runs).toBe(1)
   })
 
   test('when no answer comes in time, it ends by its deadline, the connection is cut and the server told', async () => {
