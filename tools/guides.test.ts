@@ -14,6 +14,7 @@ import { startEmbeddedRedis } from 'holdfast/embedded-redis'
 import { migrate } from 'holdfast/migrations'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startProxy } from '../packages/holdfast/test/faults/proxy.ts'
+import { startWireStore } from '../packages/holdfast/test/mongo/wire-store.ts'
 import { createHappenings } from './guide-happenings.ts'
 import { type GuidePage, kindOf, readGuide } from './guide-page.ts'
 import { createProject } from './guide-runner.ts'
@@ -60,20 +61,30 @@ test('when all examples are compiled as they stand, they compile', () => {
   expect(project.compile()).toBe('')
 })
 
-describe.each(guides)('given the guide $name', (guide) => {
-  test('when it is read, a new service, an Express app and a Fastify app are there', () => {
-    expect([...guide.files.keys()]).toEqual(expect.arrayContaining(['service.ts', 'express-app.ts', 'fastify-app.ts']))
-  })
+/** What the rules refuse, wherever it is not in a repository. */
+const wrong = `
+import { sql } from 'holdfast/postgres'
+export const text = (name: string) => \`select id from boats where name = \${name}\`
+export const query = sql\`select 1\`
+`
 
-  test.runIf(guide.lint !== undefined)('when it is linted as it says, it passes, and what it warns of does not', () => {
-    const folder = join(project.folder, guide.name)
-    writeFileSync(join(folder, '.oxlintrc.json'), guide.lint ?? '')
-    expect(project.lint(guide.name)).toMatchObject({ isFine: true })
-    writeFileSync(join(folder, 'wrong.ts'), wrong)
-    const { isFine, said } = project.lint(guide.name)
+test.each(guides.filter(({ lint }) => lint !== undefined))(
+  'when the guide $name is linted as it says, it passes, and what it warns of does not',
+  ({ name, lint }) => {
+    const place = join(project.folder, name)
+    writeFileSync(join(place, '.oxlintrc.json'), lint ?? '')
+    expect(project.lint(name)).toMatchObject({ isFine: true })
+    writeFileSync(join(place, 'wrong.ts'), wrong)
+    const { isFine, said } = project.lint(name)
     expect(isFine).toBe(false)
     expect(said).toContain('holdfast(no-built-sql)')
     expect(said).toContain('holdfast(sql-in-repositories)')
+  },
+)
+
+describe.each(guides)('given the guide $name', (guide) => {
+  test('when it is read, a new service, an Express app and a Fastify app are there', () => {
+    expect([...guide.files.keys()]).toEqual(expect.arrayContaining(['service.ts', 'express-app.ts', 'fastify-app.ts']))
   })
 
   // Once more when it failed: on a machine that stands still for 100 ms, a limiter counts by itself, as its page says.
@@ -101,12 +112,6 @@ describe.each(guides)('given the guide $name', (guide) => {
   )
 })
 
-const wrong = `
-import { sql } from 'holdfast/postgres'
-export const text = (name: string) => \`select id from boats where name = \${name}\`
-export const query = sql\`select 1\`
-`
-
 /** A route table is run on each framework, all else as it stands. */
 function runsOf(guide: GuidePage): { app: string; file: string }[] {
   const files = [...guide.files.keys()].filter((file) => kindOf(guide, file) !== 'part')
@@ -128,25 +133,35 @@ afterEach(async () => {
   for (const clear of leftovers.splice(0).toReversed()) await clear()
 })
 
-/** Redis and PostgreSQL for a page that names them: empty, and behind proxies that can take them away. */
+/** Redis, PostgreSQL and MongoDB for a page that names them: empty, and with ways to take them away. */
 async function makeWorld(guide: Guide): Promise<World> {
   const redis = mentions(guide, 'REDIS_URL') ? await behindProxy(await startRedis()) : undefined
   const databaseUrl = mentions(guide, 'DATABASE_URL') ? await startDatabase(guide) : undefined
   const postgres = databaseUrl === undefined ? undefined : await behindProxy(databaseUrl)
   const others = databaseUrl === undefined ? undefined : createHappenings(databaseUrl)
   if (others !== undefined) leftovers.push(() => others.end())
-  const happenings: Readonly<Record<string, (() => Promise<void>) | undefined>> = {
+  const mongo = mentions(guide, 'MONGODB_URL') ? await startWireStore() : undefined
+  if (mongo !== undefined) leftovers.push(() => mongo.close())
+  const happenings: Readonly<Record<string, (() => unknown) | undefined>> = {
     'Redis is gone': redis?.leave,
     'Redis is back': redis?.comeBack,
     'PostgreSQL is gone': postgres?.leave,
     'PostgreSQL is back': postgres?.comeBack,
+    'MongoDB has no primary': mongo && (() => mongo.server.stepDown()),
+    'MongoDB has elected one': mongo && (() => mongo.server.stepUp()),
+    'MongoDB breaks every connection': mongo && (() => mongo.server.cutAll()),
   }
   return {
-    env: { ...(redis && { REDIS_URL: redis.url }), ...(postgres && { DATABASE_URL: postgres.url }) },
+    env: {
+      ...(redis && { REDIS_URL: redis.url }),
+      ...(postgres && { DATABASE_URL: postgres.url }),
+      ...(mongo && { MONGODB_URL: mongo.url }),
+    },
     happen: async (what, app) => {
-      if (happenings[what] !== undefined) return await happenings[what]()
-      if ((await others?.happen(what, app)) === true) return
-      throw new Error(`Nobody knows how to make this happen: ${what}`)
+      const happening = happenings[what]
+      if (happening !== undefined) await happening()
+      else if ((await others?.happen(what, app)) !== true)
+        throw new Error(`Nobody knows how to make this happen: ${what}`)
     },
   }
 }
