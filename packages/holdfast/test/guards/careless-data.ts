@@ -130,6 +130,7 @@ export const anyCursor: Weaken = (parts, { database }) => ({
   shop: {
     ...parts.shop,
     async page(cursor) {
+      if (cursor === undefined) return await parts.shop.page(cursor)
       const [name, id] = keyIn(cursor)
       const after = sql`select ${productColumns} from products where (name, id) > (${name}, ${id}) order by name, id`
       return { items: await database.many(after, toProduct), nextCursor: null }
@@ -143,6 +144,7 @@ export const splicedCursor: Weaken = (parts, { database }) => ({
   shop: {
     ...parts.shop,
     async page(cursor) {
+      if (cursor === undefined) return await parts.shop.page(cursor)
       const [name, id] = keyIn(cursor)
       const after = written(
         `select id, name, condition, price_cents, stock from products
@@ -163,7 +165,7 @@ export const splicedCheckedCursor: Weaken = (parts, stores) => {
   return { ...parts, shop: { ...parts.shop, page } }
 }
 
-function keyIn(cursor = ''): readonly [string, string] {
+function keyIn(cursor: string): readonly [string, string] {
   const [, , name, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as string[]
   return [name ?? '', id ?? '']
 }

@@ -125,7 +125,7 @@ export const rowSecurityRows: readonly Row[] = [
     guard: 'row-level security',
     how: 'a repository asks `database` and not `database.rowSecured`, and the service does not ask whose note it is',
     attack: "An account reads Ada's note by its id",
-    stoppedBy: 'the policies: who does not say who asks is nobody, and sees nothing',
+    stoppedBy: 'the policies: who does not say who asks is nobody',
     sees: { inPlace: notFound, guardGone: notFound },
     setting: both(trustingService, unasked),
     guardGone: { parts: withoutRowSecured },

@@ -117,13 +117,10 @@ async function order(lab: Lab, item: Item): Promise<Outcome> {
 
 async function forgeCursor(lab: Lab): Promise<Outcome> {
   const first = await asMallory(lab, { path: '/catalog' })
-  const cursor = /"nextCursor":"([\w-]+)"/.exec(first.text)?.[1] ?? genuine()
+  const cursor = /"nextCursor":"([\w-]+)"/.exec(first.text)?.[1] ?? ''
   const [version, list, name] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[]
   const id = `') union select id, email, 'new', 0, 0 from accounts --`
   const forged = Buffer.from(JSON.stringify([version, list, name, id])).toString('base64url')
   const received = await asMallory(lab, { path: `/catalog?cursor=${forged}` })
   return { sees: inWords(received), succeeded: received.text.includes(lab.people.ada.email) }
 }
-
-/** What a cursor looks like, for services that hand out none. */
-const genuine = (): string => Buffer.from(JSON.stringify([1, 'products', 'Anchor', rope])).toString('base64url')
