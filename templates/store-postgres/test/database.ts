@@ -1,31 +1,27 @@
-import { createTestDatabase, startEmbeddedPostgres, type TestDatabase } from 'holdfast/embedded-postgres'
+import { startEmbeddedPostgres, type TestDatabase } from 'holdfast/embedded-postgres'
 import { silentLogger } from 'holdfast/logging'
-import { after } from 'node:test'
+import { createDatabaseTemplate, type DatabaseTemplate } from 'holdfast/testing'
+import { fileURLToPath } from 'node:url'
 import { migrateDatabase } from '../src/platform/database.ts'
-
-interface Template extends TestDatabase {
-  readonly adminUrl: string
-}
 
 export interface DatabaseForTest extends TestDatabase {
   /** By which settings the service finds it. */
   readonly env: Readonly<Record<string, string>>
 }
 
-let template: Promise<Template> | undefined
-// Here and not where it is made: what is registered in a hook or a test is over with that.
-after(async () => (await template)?.drop())
+let template: Promise<DatabaseTemplate> | undefined
 
-/** A copy of a database that is migrated once per run, on the server of TEST_DATABASE_URL, a superuser's, or an embedded one. */
+/** A copy of a migrated database, on the server of TEST_DATABASE_URL, a superuser's, or an embedded one. */
 export async function createDatabaseForTest(): Promise<DatabaseForTest> {
-  const { adminUrl, name } = await (template ??= createTemplate())
-  const database = await createTestDatabase({ adminUrl, template: name })
+  const database = await (await (template ??= createTemplate())).clone()
   return { ...database, env: { DATABASE_URL: database.url } }
 }
 
-async function createTemplate(): Promise<Template> {
-  const adminUrl = process.env['TEST_DATABASE_URL'] ?? (await startEmbeddedPostgres()).url
-  const database = await createTestDatabase({ adminUrl })
-  await migrateDatabase(database.url, silentLogger)
-  return { ...database, adminUrl }
+/** Migrated once: all test files on one server share it, and so does the next run until a migration changes. */
+async function createTemplate(): Promise<DatabaseTemplate> {
+  return createDatabaseTemplate({
+    adminUrl: process.env['TEST_DATABASE_URL'] ?? (await startEmbeddedPostgres()).url,
+    directory: fileURLToPath(new URL('../migrations', import.meta.url)),
+    prepare: (url) => migrateDatabase(url, silentLogger),
+  })
 }
