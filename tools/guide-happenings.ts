@@ -7,7 +7,11 @@ import { createDatabase, type Database, sql } from 'holdfast/postgres'
 export interface Happenings {
   /** @returns whether it knows how to make this happen */
   happen(what: string, app: string): Promise<boolean>
-  /** Takes back what still goes on. */
+  /**
+   * Takes back what still goes on.
+   *
+   * @throws {Error} when something was to happen and did not
+   */
   end(): Promise<void>
 }
 
@@ -17,9 +21,16 @@ export function createHappenings(url: string): Happenings {
   const leaving = new AbortController()
   let free = (): void => {}
   let held: Promise<void> = Promise.resolve()
+  let assertCut = async (): Promise<void> => {}
 
   const known: readonly (readonly [RegExp, (app: string, ...words: string[]) => Promise<void>])[] = [
-    [/^A connection is cut while (\w+) are (written|committed)$/, (_, table, when) => cutOnce(owner, table, when)],
+    [
+      /^A connection is cut while (\w+) are (written|committed)$/,
+      async (_, table, when) => {
+        await assertCut()
+        assertCut = await cutOnce(owner, table, when)
+      },
+    ],
     [
       /^Somebody holds (\w+)$/,
       async (_, table) => {
@@ -66,13 +77,21 @@ export function createHappenings(url: string): Happenings {
       leaving.abort()
       free()
       await held.catch(() => {})
-      await owner.close()
+      try {
+        await assertCut()
+      } finally {
+        await owner.close()
+      }
     },
   }
 }
 
-/** The server ends the connection that inserts into a table next: at that statement, or in the middle of its commit. */
-async function cutOnce(owner: Database, table = '', when = ''): Promise<void> {
+/**
+ * The server ends the connection that inserts into a table next: at that statement, or in the middle of its commit.
+ *
+ * @returns what throws unless it did, and the statement was repeated
+ */
+async function cutOnce(owner: Database, table = '', when = ''): Promise<() => Promise<void>> {
   const name = sql.identifier(table, [table])
   const moment = when === 'written' ? sql`immediate` : sql`deferred`
   await owner.execute(sql`drop function if exists cut_once cascade`)
@@ -91,6 +110,14 @@ async function cutOnce(owner: Database, table = '', when = ''): Promise<void> {
   await owner.execute(sql`
     create constraint trigger cut after insert on ${name} deferrable initially ${moment}
       for each row execute function cut_once()`)
+  return async () => {
+    const inserts = await owner.one(
+      sql`select case when is_called then last_value else 0 end as inserts from cuts`,
+      (row: { readonly inserts: number }) => row.inserts,
+    )
+    // One that is cut while it is written is written once more, and its answer shows nothing of it.
+    if (inserts < (when === 'written' ? 2 : 1)) throw new Error(`No connection was cut: ${inserts} came to ${table}`)
+  }
 }
 
 /** Whoever wants to write to the table waits. */
