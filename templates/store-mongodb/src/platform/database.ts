@@ -46,16 +46,26 @@ export const openDatabase = (url: string, config: Config, logger: Logger): Datab
   })
 
 /** Opens the model of a collection: the same one for all who ask for it of the same database. */
-export function defineModel<Document>(name: string, schema: Schema<Document>): (database: Database) => Model<Document> {
+export function defineModel<Document>(
+  collection: string,
+  schema: Schema<Document>,
+): (database: Database) => Model<Document> {
+  schema.set('collection', collection)
+  // What is empty is stored as well.
+  schema.set('minimize', false)
   const opened = new WeakMap<Database, Model<Document>>()
   return (database) => {
     const known = opened.get(database)
     if (known !== undefined) return known
-    const model = database.model<Schema>(name, schema) as unknown as Model<Document>
+    const model = openModel(database, collection, schema) as Model<Document>
     opened.set(database, model)
     return model
   }
 }
+
+/** Without types: the checker of types takes seconds to compare two schemas. */
+const openModel = (database: Database, name: string, schema: unknown): unknown =>
+  (database as unknown as { model(name: string, schema: unknown): unknown }).model(name, schema)
 
 /** Makes the indexes that are missing, and waits until they are built. Two may do it at once. */
 export async function migrateDatabase(url: string, logger: Logger): Promise<void> {
@@ -84,7 +94,7 @@ const indexedModels = (database: Database): IndexedModel[] =>
   Object.entries(indexes).map(([collection, list]) => {
     const schema = new Schema({}, { collection })
     for (const { key, ...options } of list) schema.index(key, options)
-    return database.model<Schema>(`Indexes of ${collection}`, schema)
+    return openModel(database, `Indexes of ${collection}`, schema) as IndexedModel
   })
 
 export interface SessionStoreNeeds {

@@ -23,16 +23,13 @@ interface EventDocument extends OutboxEvent {
   readonly createdAt: Date
 }
 
-const eventSchema = new Schema<EventDocument>(
-  {
-    _id: { type: String, required: true },
-    topic: { type: String, required: true, minLength: 1, maxLength: 100 },
-    payload: { type: Schema.Types.Mixed, required: true },
-    createdAt: { type: Date, required: true },
-  },
-  { collection: 'outbox', minimize: false },
-)
-const openEvents = defineModel<EventDocument>('OutboxEvent', eventSchema)
+const eventSchema = new Schema<EventDocument>({
+  _id: { type: String, required: true },
+  topic: { type: String, required: true, minLength: 1, maxLength: 100 },
+  payload: { type: Schema.Types.Mixed, required: true },
+  createdAt: { type: Date, required: true },
+})
+const openEvents = defineModel<EventDocument>('outbox', eventSchema)
 
 export const createOutbox = (database: Database): Outbox => {
   const events = openEvents(database)

@@ -57,25 +57,22 @@ interface AccountDocument {
   readonly updatedAt: Date
 }
 
-const accountSchema = new Schema<AccountDocument>(
-  {
-    _id: { type: String, required: true },
-    // In one form only, so that being unique means what people take it for.
-    email: {
-      type: String,
-      required: true,
-      minLength: 3,
-      maxLength: 254,
-      validate: (text: string) => text === toEmail(text),
-    },
-    passwordHash: { type: String, required: true, match: /^\$argon2id\$/ },
-    roles: { type: [String], required: true },
-    disabledAt: { type: Date, default: null },
-    createdAt: { type: Date, required: true },
-    updatedAt: { type: Date, required: true },
+const accountSchema = new Schema<AccountDocument>({
+  _id: { type: String, required: true },
+  // In one form only, so that being unique means what people take it for.
+  email: {
+    type: String,
+    required: true,
+    minLength: 3,
+    maxLength: 254,
+    validate: (text: string) => text === toEmail(text),
   },
-  { collection: 'accounts' },
-)
+  passwordHash: { type: String, required: true, match: /^\$argon2id\$/ },
+  roles: { type: [String], required: true },
+  disabledAt: { type: Date, default: null },
+  createdAt: { type: Date, required: true },
+  updatedAt: { type: Date, required: true },
+})
 
 /** One document that everybody writes who takes an admin away: of two at once, the second finds out. */
 interface GuardDocument {
@@ -83,16 +80,13 @@ interface GuardDocument {
   readonly changes: number
 }
 
-const guardSchema = new Schema<GuardDocument>(
-  {
-    _id: { type: String, required: true },
-    changes: { type: Number, required: true },
-  },
-  { collection: 'guards' },
-)
+const guardSchema = new Schema<GuardDocument>({
+  _id: { type: String, required: true },
+  changes: { type: Number, required: true },
+})
 
-const openAccounts = defineModel<AccountDocument>('Account', accountSchema)
-const openGuards = defineModel<GuardDocument>('Guard', guardSchema)
+const openAccounts = defineModel<AccountDocument>('accounts', accountSchema)
+const openGuards = defineModel<GuardDocument>('guards', guardSchema)
 
 const fields = { _id: 1, email: 1, roles: 1, disabledAt: 1, createdAt: 1 } as const
 type Listed = Pick<AccountDocument, keyof typeof fields>

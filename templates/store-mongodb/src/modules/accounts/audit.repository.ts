@@ -32,23 +32,19 @@ interface EventDocument {
 }
 
 // Ids only: no e-mail addresses, no secrets.
-const eventSchema = new Schema<EventDocument>(
-  {
-    _id: { type: String, required: true },
-    type: { type: String, required: true, minLength: 1, maxLength: 100 },
-    accountId: { type: String, default: null },
-    actorId: { type: String, default: null },
-    sessionId: { type: String, default: null },
-    requestId: { type: String, default: null },
-    clientAddress: { type: String, default: null },
-    detail: { type: Schema.Types.Mixed, required: true },
-    createdAt: { type: Date, required: true },
-  },
-  // An event without details has an empty object, and keeps it.
-  { collection: 'audit_events', minimize: false },
-)
+const eventSchema = new Schema<EventDocument>({
+  _id: { type: String, required: true },
+  type: { type: String, required: true, minLength: 1, maxLength: 100 },
+  accountId: { type: String, default: null },
+  actorId: { type: String, default: null },
+  sessionId: { type: String, default: null },
+  requestId: { type: String, default: null },
+  clientAddress: { type: String, default: null },
+  detail: { type: Schema.Types.Mixed, required: true },
+  createdAt: { type: Date, required: true },
+})
 
-const openEvents = defineModel<EventDocument>('AuditEvent', eventSchema)
+const openEvents = defineModel<EventDocument>('audit_events', eventSchema)
 
 const toItem = (document: EventDocument): AuditItem => ({
   id: document._id,

@@ -49,23 +49,20 @@ interface ProductDocument {
   readonly updatedAt: Date
 }
 
-const productSchema = new Schema<ProductDocument>(
-  {
-    _id: { type: String, required: true },
-    sku: { type: String, required: true, minLength: 1, maxLength: 40 },
-    name: { type: String, required: true, minLength: 1, maxLength: 200 },
-    priceCents: { type: Number, required: true, min: 0 },
-    stock: { type: Number, required: true, min: 0 },
-    status: { type: String, required: true, enum: ['active', 'archived'] },
-    version: { type: Number, required: true, min: 1 },
-    holds: { type: Number, required: true },
-    createdAt: { type: Date, required: true },
-    updatedAt: { type: Date, required: true },
-  },
-  { collection: 'products' },
-)
+const productSchema = new Schema<ProductDocument>({
+  _id: { type: String, required: true },
+  sku: { type: String, required: true, minLength: 1, maxLength: 40 },
+  name: { type: String, required: true, minLength: 1, maxLength: 200 },
+  priceCents: { type: Number, required: true, min: 0 },
+  stock: { type: Number, required: true, min: 0 },
+  status: { type: String, required: true, enum: ['active', 'archived'] },
+  version: { type: Number, required: true, min: 1 },
+  holds: { type: Number, required: true },
+  createdAt: { type: Date, required: true },
+  updatedAt: { type: Date, required: true },
+})
 
-const openProducts = defineModel<ProductDocument>('Product', productSchema)
+const openProducts = defineModel<ProductDocument>('products', productSchema)
 
 const toProduct = (document: ProductDocument): Product => ({
   id: document._id,

@@ -53,21 +53,18 @@ const lineSchema = new Schema<OrderLine>(
   { _id: false },
 )
 
-const orderSchema = new Schema<OrderDocument>(
-  {
-    _id: { type: String, required: true },
-    accountId: { type: String, required: true },
-    status: { type: String, required: true, enum: ['placed', 'cancelled', 'shipped'] },
-    totalCents: { type: Number, required: true, min: 0 },
-    lines: { type: [lineSchema], required: true },
-    createdAt: { type: Date, required: true },
-    updatedAt: { type: Date, required: true },
-  },
-  { collection: 'orders' },
-)
+const orderSchema = new Schema<OrderDocument>({
+  _id: { type: String, required: true },
+  accountId: { type: String, required: true },
+  status: { type: String, required: true, enum: ['placed', 'cancelled', 'shipped'] },
+  totalCents: { type: Number, required: true, min: 0 },
+  lines: { type: [lineSchema], required: true },
+  createdAt: { type: Date, required: true },
+  updatedAt: { type: Date, required: true },
+})
 
 /** For whoever may see all orders. */
-export const openOrders = defineModel<OrderDocument>('Order', orderSchema)
+export const openOrders = defineModel<OrderDocument>('orders', orderSchema)
 
 const toSummary = (document: Omit<OrderDocument, 'lines'>): OrderSummary => ({
   id: document._id,
