@@ -96,7 +96,7 @@ async function cutOnce(owner: Database, table = '', when = ''): Promise<() => Pr
   const moment = when === 'written' ? sql`immediate` : sql`deferred`
   await owner.execute(sql`drop function if exists cut_once cascade`)
   await owner.execute(sql`drop sequence if exists cuts`)
-  // Rolled back with nothing: the next attempt finds itself counted.
+  // No sequence is ever rolled back, so the next attempt finds itself counted.
   await owner.execute(sql`create sequence cuts`)
   await owner.execute(sql`
     create function cut_once() returns trigger language plpgsql security definer as '
