@@ -26,10 +26,20 @@ export const schema = `
       end if;
       return null;
     end $$;
+  -- A commit that takes its time, so that many a connection breaks in the middle of one.
+  create function linger() returns trigger language plpgsql as $$
+    begin
+      perform pg_sleep(0.01);
+      return null;
+    end $$;
   create trigger spoil_transfer after insert on transfers for each row execute function spoil();
+  create constraint trigger linger_transfer after insert on transfers
+    deferrable initially deferred for each row execute function linger();
   create constraint trigger spoil_commit after insert on transfers
     deferrable initially deferred for each row execute function spoil();
   create trigger spoil_sale after insert on sales for each row execute function spoil();
+  create constraint trigger linger_sale after insert on sales
+    deferrable initially deferred for each row execute function linger();
   create constraint trigger spoil_sale_commit after insert on sales
     deferrable initially deferred for each row execute function spoil();`
 
