@@ -115,6 +115,35 @@ describe('given an operation outside of any transaction', () => {
     expect(server.commands[0]?.body['maxTimeMS']).toBe(250)
   })
 
+  test('when it is said to have no limit, it has that of the pool', async () => {
+    const { mongo, products, server } = await openShop()
+    await products.find().maxTimeMS(0)
+    await mongo.transaction(() => products.find().maxTimeMS(0))
+    await products.find().maxTimeMS(70)
+    const limits = server.commands.filter(({ name }) => name === 'find').map(({ body }) => body['maxTimeMS'])
+    expect(limits).toEqual([10_000, 10_000, 70])
+  })
+
+  test('when many are asked for in one request, Node finds nothing to warn of', async () => {
+    const { products } = await openShop()
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    endLater(async () => void process.off('warning', note))
+    const many = async (): Promise<unknown> =>
+      await Promise.all(Array.from({ length: 40 }, async () => await products.findOne({})))
+    await withRequest(request().context, many, undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+  })
+
+  test('when something is wanted that would act past all this, it is refused at once', async () => {
+    const { products, server } = await openShop()
+    expect(() => products.collection.watch()).toThrow('Models do not offer watch')
+    await expect(products.listIndexes()).rejects.toThrow('Models do not offer listIndexes')
+    expect(server.names()).toEqual([])
+  })
+
   const doors = {
     find: async (mongo: MongoDatabase) => await productModel(mongo).find(),
     update: async (mongo: MongoDatabase) => await productModel(mongo).updateOne({}, sell),
@@ -419,6 +448,28 @@ describe('given a check of its health', () => {
     const { mongo, server } = await openShop(agreeable, { serverSelectionTimeoutMs: 300 })
     server.stepDown()
     await expect(mongo.check()).rejects.toMatchObject({ code: 'database.unavailable' })
+  })
+})
+
+describe('given a logger', () => {
+  test('when a server is lost and found, that is said once each, and a client that leaves is no such loss', async () => {
+    const logger = createRecordingLogger()
+    const { products, server } = await openShop(first('find', hang), { logger })
+    const { port } = server
+    const { context, leave } = request()
+    const asked = withRequest(context, async () => await products.find(), undefined)
+    asked.catch(() => {})
+    await server.received('find')
+    leave()
+    await expect(asked).rejects.toThrow('The client has gone')
+    expect(logger.lines).toEqual([])
+    await server.close()
+    await expect.poll(() => logger.lines.map(({ level }) => level), { timeout: 5000 }).toEqual(['warn'])
+    expect(logger.lines[0]?.fields).toMatchObject({ pool: 'interactive', address: `127.0.0.1:${port}` })
+    const next = await startWireServer(agreeable, port)
+    endLater(() => next.close())
+    await expect.poll(() => logger.lines.map(({ level }) => level), { timeout: 5000 }).toEqual(['warn', 'info'])
+    await products.updateOne({}, sell)
   })
 })
 

@@ -386,7 +386,7 @@ describe('given a live MongoDB under many at once', () => {
       const proxy = await proxyTo(url, client)
       const bank = openBank(proxy.url, { maxConnections: 8, waitQueueTimeoutMs: 60_000 })
       await openAccounts(bank)
-      const storm = setInterval(() => proxy.reset(), 40)
+      const storm = setInterval(() => proxy.reset(), 200)
       endLater(async () => clearInterval(storm))
       const told = await transfers(bank, 200)
       clearInterval(storm)

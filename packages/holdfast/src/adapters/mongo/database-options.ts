@@ -64,7 +64,7 @@ export interface MongoOptions extends MongoPoolOptions {
   readonly checkTimeoutMs?: number
   /** How long `close` waits for running operations before it cuts them off. Default 5 000 */
   readonly closeTimeoutMs?: number
-  /** Told of lost connections. Default: nobody */
+  /** Told of servers that are lost and found. Default: nobody */
   readonly logger?: Logger
   readonly clock?: Clock
 }

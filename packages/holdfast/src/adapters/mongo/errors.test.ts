@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ConflictError } from '../../foundation/errors.ts'
 import { isCommitOutcomeUnknown, isConnectionLoss, mayEndBetter, translateMongoError } from './errors.ts'
 
-const { MongoBulkWriteError, MongoNetworkError, MongoServerError } = mongoose.mongo
+const { MongoBulkWriteError, MongoDriverError, MongoNetworkError, MongoServerError } = mongoose.mongo
 
 /** As Node makes it when a connection breaks while the driver writes to it. */
 const broken = (): Error => Object.assign(new Error('write ECONNRESET'), { code: 'ECONNRESET', syscall: 'write' })
@@ -31,6 +31,18 @@ describe('given a connection that broke', () => {
     const mistake = new TypeError('error.hasErrorLabel is not a function')
     for (const thrown of [broken(), new MongoNetworkError('closed'), mistake])
       expect(isCommitOutcomeUnknown(thrown)).toBe(true)
+  })
+})
+
+describe('given errors of the driver itself', () => {
+  test('when it waited too long for a connection or an answer, that is no defect', () => {
+    const named = (name: string): Error =>
+      Object.defineProperty(new MongoDriverError('too late'), 'name', { value: name })
+    expect(translateMongoError(named('MongoWaitQueueTimeoutError'))).toMatchObject({ code: 'database.busy' })
+    expect(translateMongoError(named('MongoOperationTimeoutError'))).toMatchObject({ code: 'database.timeout' })
+    expect(translateMongoError(named('MongoServerSelectionError'))).toMatchObject({ code: 'database.unavailable' })
+    const asked = named('MongoInvalidArgumentError')
+    expect(translateMongoError(asked)).toBe(asked)
   })
 })
 

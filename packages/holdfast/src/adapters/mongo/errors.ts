@@ -48,8 +48,14 @@ function translate(thrown: Error, constraints: IndexErrors): unknown {
 
 // https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 const duplicateKey = 11_000
-const maxTimeExpired: ReadonlySet<unknown> = new Set([50, 262]) // MaxTimeMSExpired, ExceededTimeLimit
 const writeConflict = 112
+
+const maxTimeExpired: ReadonlySet<unknown> = new Set([
+  50, // MaxTimeMSExpired
+  262, // ExceededTimeLimit
+  290, // TransactionExceededLifetimeLimitSeconds
+  11_601, // Interrupted, by an administrator
+])
 
 const busyCodes: ReadonlySet<unknown> = new Set([
   24, // LockTimeout
@@ -66,6 +72,7 @@ const outageCodes: ReadonlySet<unknown> = new Set([
   6, // HostUnreachable
   7, // HostNotFound
   18, // AuthenticationFailed
+  43, // CursorNotFound: it went with its server, or lay idle for too long
   63, // StaleShardVersion
   64, // WriteConcernTimeout: too few members of the replica set are there
   89, // NetworkTimeout
@@ -86,8 +93,8 @@ const outageCodes: ReadonlySet<unknown> = new Set([
 ])
 
 function fromCode(code: unknown, cause: Error): unknown {
-  if (maxTimeExpired.has(code)) return timeout(cause)
-  if (busyCodes.has(code)) return busy(cause)
+  if (maxTimeExpired.has(code) || cause.name === 'MongoOperationTimeoutError') return timeout(cause)
+  if (busyCodes.has(code) || cause.name === 'MongoWaitQueueTimeoutError') return busy(cause)
   if (outageCodes.has(code) || isOutage(cause)) return unavailable(cause)
   return cause
 }
@@ -191,14 +198,14 @@ export function tookTooLong(timeoutMs: number): GatewayTimeoutError {
 export function mayEndBetter(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false
   const origin = originOf(thrown)
-  // Nobody was found for as long as we look; the next attempt would look as long once more.
-  if (origin.name === 'MongoServerSelectionError') return false
   return hasLabel(origin, MongoErrorLabel.TransientTransactionError) || codeOf(origin) === writeConflict
 }
 
-/** Whether a connection broke, without the driver saying what that means for a transaction. */
+/** Whether a connection broke, or was not to be had because others broke, whatever the driver makes of it. */
 export function isConnectionLoss(thrown: unknown): boolean {
-  return thrown instanceof Error && isSystemError(originOf(thrown))
+  if (!(thrown instanceof Error)) return false
+  const origin = originOf(thrown)
+  return origin instanceof MongoNetworkError || isSystemError(origin)
 }
 
 /**

@@ -16,7 +16,11 @@ export class Models {
 
   constructor(router: Router) {
     // An instance of its own: what is set here is nobody else's.
-    const connection = new mongoose.Mongoose({ autoCreate: false, autoIndex: false }).createConnection()
+    const connection = new mongoose.Mongoose({
+      autoCreate: false,
+      autoIndex: false,
+      bufferCommands: false,
+    }).createConnection()
     const db = { collection: (name: string) => routedCollection(name, router) }
     this.#connection = Object.assign(connection, { db })
   }
@@ -36,7 +40,9 @@ export class Models {
     own.set('autoIndex', false)
     own.set('bufferCommands', false)
     own.set('optimisticConcurrency', true)
-    this.#connection.model(name, own)
+    const { collection } = this.#connection.model(name, own)
+    // Some of Mongoose waits for its connection to open, which it never does.
+    Object.assign(collection, { buffer: false })
     this.#schemas.set(name, schema)
   }
 }

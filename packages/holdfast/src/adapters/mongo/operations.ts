@@ -61,3 +61,12 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
 
 /** Operations that answer with a cursor, and may be a part of a transaction. */
 export const cursorOperations: ReadonlySet<string> = new Set(['aggregate', 'find'])
+
+/** What the driver offers and we do not: what it gives back would act on its own, past transactions, pools and timeouts. */
+export const notOffered: ReadonlySet<string> = new Set([
+  'initializeOrderedBulkOp',
+  'initializeUnorderedBulkOp',
+  'listIndexes',
+  'listSearchIndexes',
+  'watch',
+])

@@ -23,10 +23,10 @@ export class PoolRoute implements Route {
     }
   }
 
-  #timeFor({ maxTimeMS = Infinity }: GivenOptions, signal: AbortSignal | undefined): number {
+  #timeFor(given: GivenOptions, signal: AbortSignal | undefined): number {
     const request = currentRequest()
     const untilDeadline = signal !== undefined && request?.signal === signal ? request.remainingMs() : Infinity
-    return wholeMs(Math.min(maxTimeMS, this.#workload.settings.operationTimeoutMs, untilDeadline))
+    return timeFor(given, this.#workload.settings.operationTimeoutMs, untilDeadline)
   }
 }
 
@@ -35,7 +35,8 @@ function firstSignal(...signals: readonly (AbortSignal | null | undefined)[]): A
   return signals.find((signal) => signal !== undefined) ?? undefined
 }
 
-/** Zero would be without a limit. */
-export function wholeMs(ms: number): number {
-  return Math.max(1, Math.floor(ms))
+/** The shortest of what the caller, the pool and the deadline allow. Zero would be without a limit, for the server. */
+export function timeFor({ maxTimeMS }: GivenOptions, operationTimeoutMs: number, remainingMs: number): number {
+  const wanted = maxTimeMS === undefined || maxTimeMS === 0 ? Infinity : maxTimeMS
+  return Math.max(1, Math.floor(Math.min(wanted, operationTimeoutMs, remainingMs)))
 }

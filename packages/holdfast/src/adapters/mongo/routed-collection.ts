@@ -1,5 +1,5 @@
 import mongoose from 'mongoose'
-import { cursorOperations, operations } from './operations.ts'
+import { cursorOperations, notOffered, operations } from './operations.ts'
 import type { GivenOptions, Operation, Route } from './operations.ts'
 import { RoutedCursor } from './routed-cursor.ts'
 import type { DriverCursor } from './routed-cursor.ts'
@@ -19,16 +19,14 @@ export interface Router {
  * it runs in, else to the pool of its class of work.
  */
 export function routedCollection(name: string, router: Router): Readonly<Record<string, Method>> {
-  return Object.fromEntries(
-    methodNames.map((method) => {
-      const operation = operations.get(method)
-      if (operation !== undefined) return [method, asking(name, method, operation, router)]
-      return [
-        method,
-        cursorOperations.has(method) ? opening(name, method, router) : administering(name, method, router),
-      ]
-    }),
-  )
+  return Object.fromEntries(methodNames.map((method) => [method, routed(name, method, router)]))
+}
+
+function routed(name: string, method: string, router: Router): Method {
+  if (notOffered.has(method)) return refusing(method)
+  const operation = operations.get(method)
+  if (operation !== undefined) return asking(name, method, operation, router)
+  return cursorOperations.has(method) ? opening(name, method, router) : administering(name, method, router)
 }
 
 const methodNames = Object.entries(Object.getOwnPropertyDescriptors(mongoose.mongo.Collection.prototype))
@@ -56,7 +54,13 @@ function opening(name: string, method: string, router: Router): Method {
   }
 }
 
-/** Indexes, change streams, statistics. */
+function refusing(method: string): Method {
+  return () => {
+    throw new Error(`Models do not offer ${method}. Use a client of the driver, beside this database`)
+  }
+}
+
+/** Indexes, statistics, dropping. */
 function administering(name: string, method: string, router: Router): Method {
   return async (...values) => router.routeOutside(method).ask({}, true, async (db) => call(db, name, method, values))
 }

@@ -19,7 +19,7 @@ import {
 } from './errors.ts'
 import type { IndexErrors } from './errors.ts'
 import type { GivenOptions, Job, Route } from './operations.ts'
-import { wholeMs } from './pool-route.ts'
+import { timeFor } from './pool-route.ts'
 
 /** What a transaction knows of the database it belongs to. */
 export interface TransactionHost {
@@ -134,11 +134,9 @@ export class TransactionAttempt implements AmbientScope, Route {
     this.#signal.throwIfAborted()
     // It would say only that something before it failed.
     if (this.#doom !== undefined) throw this.#doom.reason
-    const { maxTimeMS = Infinity } = given
-    const ms = wholeMs(Math.min(maxTimeMS, this.#pool.operationTimeoutMs, this.#deadline.remainingMs()))
     try {
       return await job(this.#client.db(), {
-        maxTimeMS: ms,
+        maxTimeMS: timeFor(given, this.#pool.operationTimeoutMs, this.#deadline.remainingMs()),
         signal: this.#signal,
         session: this.#session,
         readPreference: 'primary',

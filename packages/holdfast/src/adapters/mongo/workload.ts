@@ -16,7 +16,11 @@ export class Workload {
   readonly settings: MongoPoolSettings
   readonly #permits: Permits
   readonly #running = new Set<Promise<unknown>>()
-  readonly #gauges = { total: 0, inUse: 0 }
+  /** Names of connections, as {@link nameOf} makes them. */
+  readonly #open = new Set<string>()
+  readonly #inUse = new Set<string>()
+  /** Addresses of servers that were lost. */
+  readonly #lost = new Set<string>()
   #connecting: Promise<Client> | undefined
   #isClosing = false
 
@@ -67,25 +71,33 @@ export class Workload {
     }
   }
 
+  // Counted from `ready` and by name: of connections that do not come about the driver tells now this, now that.
   #observe(client: Client): void {
-    const gauges = this.#gauges
     client.setMaxListeners(0)
-    client.on('connectionCreated', () => (gauges.total += 1))
-    client.on('connectionClosed', ({ reason }) => {
-      gauges.total -= 1
-      if (reason !== 'error') return
-      this.settings.logger.warn(
-        { pool: this.name },
-        'A connection to MongoDB is lost; the next operation opens another',
-      )
+    client.on('connectionReady', (connection) => this.#open.add(nameOf(connection)))
+    client.on('connectionCheckedOut', (connection) => this.#inUse.add(nameOf(connection)))
+    client.on('connectionCheckedIn', (connection) => this.#inUse.delete(nameOf(connection)))
+    client.on('connectionClosed', (connection) => {
+      this.#open.delete(nameOf(connection))
+      this.#inUse.delete(nameOf(connection))
     })
-    client.on('connectionCheckedOut', () => (gauges.inUse += 1))
-    client.on('connectionCheckedIn', () => (gauges.inUse -= 1))
+    client.on('serverDescriptionChanged', ({ address, newDescription }) => this.#report(address, newDescription))
+  }
+
+  /** Says once that a server is lost, and once that it is back. */
+  #report(address: string, { type, error }: mongoose.mongo.ServerDescription): void {
+    const { logger } = this.settings
+    if (error !== null && !this.#lost.has(address)) {
+      this.#lost.add(address)
+      logger.warn({ pool: this.name, address, reason: error.message }, 'A server of MongoDB is lost; it is looked for')
+    } else if (type !== 'Unknown' && this.#lost.delete(address)) {
+      logger.info({ pool: this.name, address, type }, 'A server of MongoDB is back')
+    }
   }
 
   stats(): MongoPoolStats {
-    const { total, inUse } = this.#gauges
-    return { total, idle: Math.max(0, total - inUse), waiting: this.#permits.waiting }
+    const total = this.#open.size
+    return { total, idle: total - this.#inUse.size, waiting: this.#permits.waiting }
   }
 
   /** Asks past everybody who waits. */
@@ -107,7 +119,7 @@ export class Workload {
 
   /** Resolves when nobody is at it, and nobody waits. */
   async drained(): Promise<void> {
-    for (; this.#running.size > 0;) await Promise.allSettled(this.#running)
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
   /** Cuts off whoever is still at it. */
@@ -117,7 +129,11 @@ export class Workload {
   }
 }
 
-export function clientOptions(settings: MongoPoolSettings): mongoose.mongo.MongoClientOptions {
+function nameOf({ address, connectionId }: { readonly address: string; readonly connectionId: unknown }): string {
+  return `${address} ${String(connectionId)}`
+}
+
+function clientOptions(settings: MongoPoolSettings): mongoose.mongo.MongoClientOptions {
   return {
     appName: settings.applicationName,
     maxPoolSize: settings.maxConnections + connectionsBeside,
