@@ -29,10 +29,10 @@ const eventSchema = new Schema<EventDocument>({
   payload: { type: Schema.Types.Mixed, required: true },
   createdAt: { type: Date, required: true },
 })
-const openEvents = defineModel<EventDocument>('outbox', eventSchema)
+export const openOutbox = defineModel<EventDocument>('outbox', eventSchema)
 
 export const createOutbox = (database: Database): Outbox => {
-  const events = openEvents(database)
+  const events = openOutbox(database)
   return {
     async add({ topic, payload }) {
       if (isAlone(database)) {

@@ -85,7 +85,7 @@ const guardSchema = new Schema<GuardDocument>({
   changes: { type: Number, required: true },
 })
 
-const openAccounts = defineModel<AccountDocument>('accounts', accountSchema)
+export const openAccounts = defineModel<AccountDocument>('accounts', accountSchema)
 const openGuards = defineModel<GuardDocument>('guards', guardSchema)
 
 const fields = { _id: 1, email: 1, roles: 1, disabledAt: 1, createdAt: 1 } as const
