@@ -14,7 +14,7 @@ export {
   signedIn,
 } from '../core/auth/access.ts'
 export type { Authenticate, Credentials, Principal } from '../core/auth/principal.ts'
-export { actAs, currentCaller, isolated } from '../core/context/acting.ts'
+export { actAs, type Actor, currentCaller, isolated } from '../core/context/acting.ts'
 export { type Caller, currentRequest, type RequestContext } from '../core/context/request-context.ts'
 export {
   type ClientAddress,
@@ -42,6 +42,7 @@ export {
   type Page,
   page,
   pageOf,
+  type PageReply,
   type PageSchema,
   type Reply,
   type ReplyFor,

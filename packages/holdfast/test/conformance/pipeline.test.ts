@@ -35,7 +35,7 @@ const table: readonly Route[] = [
       }),
       reply: { 200: pageOf(Thing) },
     },
-    ({ query }) => page([{ id: query.limit, name: query.tag?.join('+') ?? 'none' }], 'more'),
+    ({ query }) => page({ items: [{ id: query.limit, name: query.tag?.join('+') ?? 'none' }], nextCursor: 'more' }),
   ),
   get(
     '/dropping',

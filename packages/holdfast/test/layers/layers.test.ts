@@ -15,9 +15,9 @@ import { isolated } from '../../src/core/context/acting.ts'
 import { ok } from '../../src/core/http/reply.ts'
 import { get, post, type Route } from '../../src/core/http/route.ts'
 import { authentication as expressAuthentication } from '../../src/edges/express/guards.ts'
-import { requestLog as expressRequestLog } from '../../src/edges/express/parts.ts'
+import { errorHandler as expressErrorHandler, requestLog as expressRequestLog } from '../../src/edges/express/parts.ts'
 import { authentication as fastifyAuthentication } from '../../src/edges/fastify/guards.ts'
-import { requestLog as fastifyRequestLog } from '../../src/edges/fastify/parts.ts'
+import { errorHandler as fastifyErrorHandler, requestLog as fastifyRequestLog } from '../../src/edges/fastify/parts.ts'
 import { createServer } from '../../src/edges/node/server.ts'
 import { silentLogger } from '../../src/foundation/logger.ts'
 import { edges, run, type RunningEdge } from '../edges.ts'
@@ -164,19 +164,23 @@ describe('given a route that belongs to a class nobody has', () => {
 const natives: Readonly<Record<string, () => Promise<RunningEdge>>> = {
   async express() {
     const app = express()
-    app.use(expressRequestLog({ logger: silentLogger }))
+    app.use(expressRequestLog({ logger: silentLogger, timeoutMs: 300 }))
     app.use(expressAuthentication({ authenticate }))
     app.get('/letters', async (_request, response) => void response.json(await letters()))
     const reporting: express.RequestHandler = (_request, _response, next) => isolated('reporting', next)
     app.get('/heavy', reporting, async (_request, response) => void response.json(await pool()))
+    app.get('/late', async (_request, response) => void response.json(await database.query(sql`select pg_sleep(20)`)))
+    app.use(expressErrorHandler({}))
     return run(createServer(app))
   },
   async fastify() {
     const app = Fastify()
-    await app.register(fastifyRequestLog, { logger: silentLogger })
+    await app.register(fastifyRequestLog, { logger: silentLogger, timeoutMs: 300 })
+    await app.register(fastifyErrorHandler, {})
     await app.register(fastifyAuthentication, { authenticate })
     app.get('/letters', () => letters())
     app.get('/heavy', () => isolated('reporting', async () => ({ pool: await pool() })))
+    app.get('/late', () => database.query(sql`select pg_sleep(20)`))
     await app.ready()
     return run(app.server)
   },
@@ -195,6 +199,12 @@ describe.each(Object.entries(natives))('given an app on %s without a route table
     expect(await call('/letters', { authorization: 'ann' })).toBe('["ann"]')
     expect(await call('/letters', { authorization: 'bob' })).toBe('["bob","bob"]')
     expect(await call('/letters')).toBe('[]')
+  })
+
+  test('when its time is up, what it asked ends on the server, and the answer is 504', async () => {
+    const late = await fetch(`${app.url}/late`)
+    expect(late.status).toBe(504)
+    await areActive(0)
   })
 
   test('when a handler belongs to a class of work, it runs on that pool', async () => {

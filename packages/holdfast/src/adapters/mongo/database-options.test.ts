@@ -17,7 +17,7 @@ describe('given nothing but a URL', () => {
       socketTimeoutMs: 11_000,
       readPreference: 'primary',
     })
-    expect({ transactionTimeoutMs, closeTimeoutMs }).toEqual({ transactionTimeoutMs: 15_000, closeTimeoutMs: 5000 })
+    expect({ transactionTimeoutMs, closeTimeoutMs }).toEqual({ transactionTimeoutMs: 8000, closeTimeoutMs: 5000 })
   })
 })
 

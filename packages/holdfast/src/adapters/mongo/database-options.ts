@@ -56,7 +56,10 @@ export interface MongoOptions extends MongoPoolOptions {
   readonly applicationName?: string
   /** Pools beside `interactive`, by the name that `isolation` of routes gives. Default: none */
   readonly workloads?: Readonly<Record<string, MongoWorkloadOptions>>
-  /** How long a transaction may take with all its attempts, unless it says otherwise. Default 15 000 */
+  /**
+   * How long a transaction may take with all its attempts, unless it says otherwise. Below the time of a route: whoever is
+   * told of this one knows that nothing was saved. Default 8 000
+   */
   readonly transactionTimeoutMs?: number
   /** What becomes of HTTP calls that are made inside a transaction. Default `warn` */
   readonly outboundCalls?: OutboundCalls
@@ -107,7 +110,7 @@ export function readMongoOptions(options: MongoOptions): MongoSettings {
   })
   return {
     pools: [readPool(defaultWorkload, options, options), ...others],
-    transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 15_000),
+    transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 8000),
     outboundCalls,
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
     logger,

@@ -1,5 +1,5 @@
 import type { QueryResult } from 'pg'
-import { currentIsolation } from '../../core/context/acting.ts'
+import { currentIsolation, isActorKnown } from '../../core/context/acting.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
 import { type AfterCommit, runAfterCommit } from '../../core/transactions/after-commit.ts'
 import { scopeOf, withScope } from '../../core/transactions/ambient.ts'
@@ -28,6 +28,7 @@ export class DatabaseCore {
   readonly #replicas: Replicas | undefined
   readonly #host: TransactionHost
   #harness: Harness | undefined
+  readonly #warnedOf = new Set<string>()
   #unfinished = 0
   #closing: Promise<void> | undefined
   #whenFinished: (() => void) | undefined
@@ -62,11 +63,38 @@ export class DatabaseCore {
   /** The pool for the class of work that the caller belongs to; the default one for classes that have none here. */
   #pool(): Workload {
     const isolation = currentIsolation()
-    return (isolation !== undefined && this.#pools.get(isolation)) || this.#default
+    if (isolation === undefined) return this.#default
+    const pool = this.#pools.get(isolation)
+    if (pool === undefined && this.#pools.size > 1) this.#warnOfPool(isolation)
+    return pool ?? this.#default
+  }
+
+  #warnOfPool(isolation: string): void {
+    this.#warnOnce(
+      `pool ${isolation.slice(0, 40)}`,
+      `There is no pool for the class of work ${JSON.stringify(isolation)}; ${this.#default.name} serves it. There are: ${this.workloads.join(', ')}`,
+    )
+  }
+
+  /** What is true once is true each time; the log has it once. */
+  #warnOnce(what: string, message: string): void {
+    if (this.#warnedOf.has(what) || this.#warnedOf.size >= 20) return
+    this.#warnedOf.add(what)
+    this.#settings.logger.warn({}, message)
+  }
+
+  #assertActor(): void {
+    if (isActorKnown()) return
+    this.#warnOnce(
+      'actor',
+      'Row-level security is asked outside of any request, so nobody asks and policies show nothing. ' +
+        'Jobs say for whom they work with actAs; in an app without a route table, requestLog opens the request',
+    )
   }
 
   async run(query: SqlQuery, options: QueryOptions, isSecured: boolean): Promise<QueryResult> {
     assertSqlQuery(query)
+    if (isSecured) this.#assertActor()
     const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.run(query, options, isSecured)
     const signal = options.signal === undefined ? currentRequest()?.signal : (options.signal ?? undefined)

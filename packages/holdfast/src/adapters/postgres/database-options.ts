@@ -70,7 +70,10 @@ export interface DatabaseOptions extends PoolOptions {
   readonly workloads?: Readonly<Record<string, WorkloadOptions>>
   /** Default: none, so that the primary answers everything */
   readonly replica?: ReplicaOptions
-  /** How long a transaction may take with all its attempts, unless it says otherwise. Default 15 000 */
+  /**
+   * How long a transaction may take with all its attempts, unless it says otherwise. Below the time of a route: whoever is
+   * told of this one knows that nothing was saved. Default 8 000
+   */
   readonly transactionTimeoutMs?: number
   /** What becomes of HTTP calls that are made inside a transaction. Default `warn` */
   readonly outboundCalls?: OutboundCalls
@@ -133,7 +136,7 @@ export function readDatabaseOptions(options: DatabaseOptions): DatabaseSettings 
   return {
     pools: [own, ...others],
     replica: readReplica(options.replica),
-    transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 15_000),
+    transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 8000),
     outboundCalls,
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
     logger,

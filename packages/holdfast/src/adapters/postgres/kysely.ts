@@ -20,6 +20,8 @@ export interface KyselyOptions {
   readonly plugins?: readonly KyselyPlugin[]
   /** What the violation of a constraint means to the domain, as in {@link QueryOptions}. */
   readonly constraints?: ConstraintErrors
+  /** A replica may answer, as in {@link QueryOptions}. Default false */
+  readonly mayLag?: boolean
 }
 
 /**
@@ -39,8 +41,7 @@ export function createKysely<DB>(queries: Queries, options: KyselyOptions = {}):
   if (!(queries instanceof QueryRunner)) {
     throw new TypeError('createKysely takes a database of createDatabase, or a transaction of one')
   }
-  const { plugins = [], constraints } = options
-  const defaults = constraints === undefined ? {} : { constraints }
+  const { plugins = [], ...defaults } = options
   return new JoiningKysely<DB>({ dialect: new JoiningDialect(queries, defaults), plugins: [...plugins] })
 }
 

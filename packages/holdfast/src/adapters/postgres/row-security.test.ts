@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { actAs } from '../../core/context/acting.ts'
 import type { Caller } from '../../core/context/request-context.ts'
+import { createRecordingLogger } from '../../testing/recording-logger.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
@@ -63,6 +64,15 @@ describe('given rows that belong to somebody', () => {
     expect(await everything()).toEqual([])
     expect(await actAs(undefined, everything)).toEqual([])
     expect(await database.query(sql`select id from letters`)).toEqual([])
+  })
+
+  test('when nobody is named at all, the log says so once', async () => {
+    const log = createRecordingLogger()
+    const one = createDatabase({ url, role: 'clerk_service', logger: log })
+    const ask = () => one.rowSecured.query(sql`select id from letters`)
+    expect([await ask(), await actAs(undefined, ask), await ask()]).toEqual([[], [], []])
+    expect(log.lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('actAs') }])
+    await one.close()
   })
 
   test('when somebody writes to all rows, only their own change', async () => {

@@ -23,7 +23,7 @@ export function currentRowAccess(): RowAccess {
 function rowAccessOf({ id, roles, permissions }: Caller): RowAccess {
   const values = [id, toList('role', roles), toList('permission', permissions)] as const
   return {
-    key: values.join('\n'),
+    key: JSON.stringify(values),
     query: sql`
       select set_config('app.principal_id', ${values[0]}, true), set_config('app.roles', ${values[1]}, true),
         set_config('app.permissions', ${values[2]}, true)`,

@@ -3,6 +3,7 @@ import { isolated } from '../../core/context/acting.ts'
 import { withRequest } from '../../core/context/request-context.ts'
 import type { RequestContext } from '../../core/context/request-context.ts'
 import { silentLogger } from '../../foundation/logger.ts'
+import { createRecordingLogger } from '../../testing/recording-logger.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
 import type { DatabaseOptions } from './database-options.ts'
@@ -98,6 +99,14 @@ describe('given a pool for reports', () => {
     expect(await limits()).toEqual([{ statement: '900ms', lock: '800ms' }])
     expect(await isolated('reporting', limits)).toEqual([{ statement: '7s', lock: '800ms' }])
     expect(await isolated('quick', limits)).toEqual([{ statement: '300ms', lock: '300ms' }])
+  })
+
+  test('when work belongs to a class that has none, the log says so once, and the default pool serves it', async () => {
+    const log = createRecordingLogger()
+    const one = open({ ...withReporting, logger: log })
+    for (let times = 0; times < 3; times++) expect(await isolated('raporting', () => nameOf(one))).toBe('shop')
+    expect(log.lines).toHaveLength(1)
+    expect(log.lines[0]).toMatchObject({ level: 'warn', message: expect.stringContaining('"raporting"') })
   })
 
   test.each([

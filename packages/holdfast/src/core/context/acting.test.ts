@@ -43,6 +43,16 @@ describe('given a request', () => {
     expect(isolated('mails', inside)).toEqual(['carl', undefined])
   })
 
+  test('when whom it acts for has nothing but an id, they have no rights', () => {
+    expect(actAs({ id: 'bob' }, currentCaller)).toEqual({ id: 'bob', roles: [], permissions: [] })
+  })
+
+  test('when the work is a query that begins when it is waited for, it begins inside', async () => {
+    const query = { then: (resolve: (value: unknown) => void) => resolve(seen()) }
+    const asked = isolated('mails', () => actAs({ id: 'bob' }, () => query as unknown as Promise<unknown>))
+    expect(await asked).toEqual(['bob', 'mails'])
+  })
+
   test('when the work goes on later, it is still known', async () => {
     const later = actAs(caller('bob'), async () => {
       await new Promise((resolve) => setImmediate(resolve))

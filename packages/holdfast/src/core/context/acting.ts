@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Caller, currentRequest, type RequestContext } from './request-context.ts'
 
+/** Whom {@link actAs} works for; without roles and permissions, unless it has some. */
+export type Actor = Pick<Caller, 'id'> & Partial<Caller>
+
 interface Acting {
   readonly caller: Caller | undefined
   readonly isolation: string | undefined
@@ -28,13 +31,30 @@ export function currentIsolation(): string | undefined {
  *
  * @param caller - `undefined` for nobody
  */
-export function actAs<Result>(caller: Caller | undefined, work: () => Result): Result {
-  return storage.run({ caller, isolation: currentIsolation(), request: currentRequest() }, work)
+export function actAs<Result>(caller: Actor | undefined, work: () => Result): Result {
+  const whole = caller && { roles: [], permissions: [], ...caller }
+  return runAs({ caller: whole, isolation: currentIsolation(), request: currentRequest() }, work)
+}
+
+/** Whether it was said for whom the caller works, and be it nobody: a request or {@link actAs} says so. */
+export function isActorKnown(): boolean {
+  return currentRequest() !== undefined || actingHere() !== undefined
 }
 
 /** Runs `work` on the pools of another class of work, as `isolation` of a route does. */
 export function isolated<Result>(isolation: string, work: () => Result): Result {
-  return storage.run({ caller: currentCaller(), isolation, request: currentRequest() }, work)
+  return runAs({ caller: currentCaller(), isolation, request: currentRequest() }, work)
+}
+
+function runAs<Result>(acting: Acting, work: () => Result): Result {
+  return storage.run(acting, () => begun(work()))
+}
+
+/** A query that begins when somebody waits for it, such as one of Mongoose, begins here: outside it would be another's. */
+function begun<Result>(result: Result): Result {
+  const lazy = result as { then?: unknown } | undefined | null
+  if (result instanceof Promise || typeof lazy !== 'object' || typeof lazy?.then !== 'function') return result
+  return new Promise((resolve, reject) => (result as PromiseLike<unknown>).then(resolve, reject)) as Result
 }
 
 function actingHere(): Acting | undefined {

@@ -33,11 +33,22 @@ export const accepted = <Data>(data: Data, headers?: ReplyHeaders): Reply<202, D
 
 export const noContent = (headers?: ReplyHeaders): Reply<204, undefined> => ({ status: 204, data: undefined, headers })
 
-export const page = <Item>(
-  items: readonly Item[],
-  nextCursor: string | null,
+export interface PageReply {
+  <Item>(items: readonly Item[], nextCursor: string | null, headers?: ReplyHeaders): Reply<200, Page<Item>>
+  /** A page as a `keyset` gives it. */
+  <Item>(page: Page<Item>, headers?: ReplyHeaders): Reply<200, Page<Item>>
+}
+
+export const page: PageReply = <Item>(
+  found: Page<Item> | readonly Item[],
+  next?: string | null | ReplyHeaders,
   headers?: ReplyHeaders,
-): Reply<200, Page<Item>> => ({ status: 200, data: { items, nextCursor }, headers })
+): Reply<200, Page<Item>> =>
+  isList(found)
+    ? { status: 200, data: { items: found, nextCursor: next as string | null }, headers }
+    : { status: 200, data: found, headers: next as ReplyHeaders | undefined }
+
+const isList = <Item>(found: Page<Item> | readonly Item[]): found is readonly Item[] => Array.isArray(found)
 
 /** Declares a reply that is a page of `item`s: `reply: { 200: pageOf(Product) }`. */
 export interface PageSchema<Item extends Schema = Schema> {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ActiveCall, createOpenCall } from '../../core/http/active-call.ts'
+import { type ActiveCall, createOpenCall, deadlineError } from '../../core/http/active-call.ts'
 import { type ClientAddressOptions, createClientResolver } from '../../core/http/client-address.ts'
 import { logRequest } from '../../core/http/request-log.ts'
+import { assertBound } from '../../core/http/route.ts'
 import { type Clock, systemClock } from '../../foundation/clock.ts'
 import type { Logger } from '../../foundation/logger.ts'
 import { NodeCall } from './node-call.ts'
@@ -10,6 +11,11 @@ import { isAccounted, keepContext, keepRequestId, keepRouteOf } from './request-
 export interface RequestLogOptions extends ClientAddressOptions {
   readonly logger: Logger
   readonly clock?: Clock
+  /**
+   * Milliseconds until `currentRequest().signal` aborts with a 504, which ends the statements of this request; 1–3 600 000.
+   * What the handler makes of it is its own matter. Default: none
+   */
+  readonly timeoutMs?: number
 }
 
 /** Begins to watch a request that a framework serves by itself; writes its line when it has ended. */
@@ -21,7 +27,8 @@ export type Observe = (
 
 /** One line per request for handlers that are not in a route table, in the form the pipeline writes. */
 export function createObserve(options: RequestLogOptions): Observe {
-  const { logger, clock = systemClock } = options
+  const { logger, clock = systemClock, timeoutMs } = options
+  assertBound('requestLog', 'timeoutMs', timeoutMs, 3_600_000)
   const open = createOpenCall(createClientResolver(options), clock, logger)
   return (request, response, routeOf) => {
     const call = open(new NodeCall(request, response))
@@ -29,6 +36,7 @@ export function createObserve(options: RequestLogOptions): Observe {
     keepRequestId(request, call.requestId)
     keepRouteOf(request, routeOf)
     response.setHeader('x-request-id', call.requestId)
+    if (timeoutMs !== undefined) startDeadline(call, timeoutMs, clock, response)
     const bytesOf = countBytes(request, response)
     response.once('close', () => {
       if (isAccounted(request)) return
@@ -37,6 +45,12 @@ export function createObserve(options: RequestLogOptions): Observe {
     })
     return call
   }
+}
+
+function startDeadline(call: ActiveCall, timeoutMs: number, clock: Clock, response: ServerResponse): void {
+  call.timeoutMs = timeoutMs
+  const timer = clock.schedule(timeoutMs, () => call.abort(deadlineError(timeoutMs)))
+  response.once('close', () => timer.cancel())
 }
 
 /** Counts the bytes of the body as they are written: a reply may be streamed, and then announces no length. */
