@@ -54,7 +54,9 @@ function runAs<Result>(acting: Acting, work: () => Result): Result {
 function begun<Result>(result: Result): Result {
   const lazy = result as { then?: unknown } | undefined | null
   if (result instanceof Promise || typeof lazy !== 'object' || typeof lazy?.then !== 'function') return result
-  return new Promise((resolve, reject) => (result as PromiseLike<unknown>).then(resolve, reject)) as Result
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+  ;(result as PromiseLike<unknown>).then(resolve, reject)
+  return promise as Result
 }
 
 function actingHere(): Acting | undefined {
