@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { RowMapper } from '../../src/adapters/postgres/rows.ts'
+import type { RowMapper } from '../../src/foundation/row-mapper.ts'
 import { fromCompiled } from '../../src/adapters/postgres/sql-query.ts'
 import { sql } from '../../src/adapters/postgres/sql.ts'
 import type { Authenticate } from '../../src/core/auth/principal.ts'

@@ -118,7 +118,7 @@ describe('given an operation outside of any transaction', () => {
   test('when it is said to have no limit, it has that of the pool', async () => {
     const { mongo, products, server } = await openShop()
     await products.find().maxTimeMS(0)
-    await mongo.transaction(() => products.find().maxTimeMS(0))
+    await mongo.transaction(() => products.find().maxTimeMS(0), { timeoutMs: 20_000 })
     await products.find().maxTimeMS(70)
     const limits = server.commands.filter(({ name }) => name === 'find').map(({ body }) => body['maxTimeMS'])
     expect(limits).toEqual([10_000, 10_000, 70])

@@ -1,5 +1,14 @@
 import mongoose from 'mongoose'
 import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
+import {
+  assertWorkloadName,
+  defaultWorkload,
+  hourMs,
+  milliseconds,
+  nameOnServer,
+  readOutboundCalls,
+  withinPart,
+} from '../../core/transactions/pool-options.ts'
 import { systemClock } from '../../foundation/clock.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { silentLogger } from '../../foundation/logger.ts'
@@ -93,25 +102,19 @@ export interface MongoSettings {
   readonly clock: Clock
 }
 
-/** The pool of whatever says nothing else. */
-const defaultWorkload = 'interactive'
-
 /** @throws {RangeError | TypeError} for a value out of bounds, showing it, and for a URL that is none, not showing it */
 export function readMongoOptions(options: MongoOptions): MongoSettings {
-  const { workloads = {}, outboundCalls = 'warn', logger = silentLogger, clock = systemClock } = options
+  const { workloads = {}, logger = silentLogger, clock = systemClock } = options
   assertUrl(options.url)
-  if (!['warn', 'refuse', 'allow'].includes(outboundCalls)) {
-    throw new TypeError(`outboundCalls is warn, refuse or allow; received ${String(outboundCalls)}`)
-  }
   const others = Object.entries(workloads).map(([name, workload]) => {
     assertWorkloadName(name)
     const inherited = { ...options, socketTimeoutMs: undefined, ...workload }
-    return within(`workloads.${name}`, () => readPool(name, inherited, options))
+    return withinPart(`workloads.${name}`, () => readPool(name, inherited, options))
   })
   return {
     pools: [readPool(defaultWorkload, options, options), ...others],
     transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 8000),
-    outboundCalls,
+    outboundCalls: readOutboundCalls(options.outboundCalls),
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
     logger,
     clock,
@@ -128,7 +131,7 @@ function readPool(name: string, pool: LoosePoolOptions, options: MongoOptions): 
   const settings: MongoPoolSettings = {
     name,
     url: options.url,
-    applicationName: name === defaultWorkload ? applicationName : `${applicationName} ${name}`,
+    applicationName: nameOnServer(applicationName, name),
     maxConnections: wholeNumber('maxConnections', pool.maxConnections ?? 10, 1, 1000),
     maxWaiting: wholeNumber('maxWaiting', pool.maxWaiting ?? 1000, 0, 100_000),
     waitQueueTimeoutMs: milliseconds(pool, 'waitQueueTimeoutMs', 3000),
@@ -156,34 +159,6 @@ const readPreferences = ['primary', 'primaryPreferred', 'secondary', 'secondaryP
 function readPreferenceOf(value: (typeof readPreferences)[number]): (typeof readPreferences)[number] {
   if (readPreferences.includes(value)) return value
   throw new TypeError(`readPreference is one of ${readPreferences.join(', ')}; received ${String(value)}`)
-}
-
-function assertWorkloadName(name: string): void {
-  if (name !== defaultWorkload && /^[a-z][a-z0-9_-]{0,31}$/.test(name)) return
-  throw new TypeError(
-    `A workload is named with a-z, 0-9, _ and - and not \`${defaultWorkload}\`, which is the database's own; received ${JSON.stringify(name)}`,
-  )
-}
-
-/** Says which part of the options is meant. */
-function within<Result>(part: string, read: () => Result): Result {
-  try {
-    return read()
-  } catch (thrown) {
-    if (thrown instanceof RangeError) throw new RangeError(`${part}: ${thrown.message}`, { cause: thrown })
-    if (thrown instanceof TypeError) throw new TypeError(`${part}: ${thrown.message}`, { cause: thrown })
-    throw thrown
-  }
-}
-
-const hourMs = 3_600_000
-
-function milliseconds<Name extends string>(
-  options: { readonly [Key in Name]?: number | undefined },
-  name: Name,
-  byDefault: number,
-): number {
-  return wholeNumber(name, options[name] ?? byDefault, 1, hourMs)
 }
 
 // What a URL says of these would undo a limit, or the promise that what is written stays, without a word.

@@ -1,6 +1,7 @@
 import mongoose from 'mongoose'
-import { ConflictError, GatewayTimeoutError, isAppError, ServiceUnavailableError } from '../../foundation/errors.ts'
+import { ConflictError, isAppError } from '../../foundation/errors.ts'
 import type { AppError } from '../../foundation/errors.ts'
+import { alreadyExists, busy, timedOut, unavailable } from '../../core/transactions/store-errors.ts'
 
 const { MongoError, MongoErrorLabel, MongoNetworkError, MongoServerError } = mongoose.mongo
 
@@ -39,9 +40,7 @@ function translate(thrown: Error, constraints: IndexErrors): unknown {
   if (code === duplicateKey) {
     const index = indexOf(thrown)
     if (index !== undefined && Object.hasOwn(constraints, index)) return constraints[index]?.(thrown)
-    return new ConflictError('database.already_exists', 'This clashes with something that exists already.', {
-      cause: thrown,
-    })
+    return alreadyExists(thrown)
   }
   return fromCode(code, thrown)
 }
@@ -93,7 +92,7 @@ const outageCodes: ReadonlySet<unknown> = new Set([
 ])
 
 function fromCode(code: unknown, cause: Error): unknown {
-  if (maxTimeExpired.has(code) || cause.name === 'MongoOperationTimeoutError') return timeout(cause)
+  if (maxTimeExpired.has(code) || cause.name === 'MongoOperationTimeoutError') return timedOut(cause)
   if (busyCodes.has(code) || cause.name === 'MongoWaitQueueTimeoutError') return busy(cause)
   if (outageCodes.has(code) || isOutage(cause)) return unavailable(cause)
   return cause
@@ -147,48 +146,6 @@ function isSystemError(thrown: Error): boolean {
 export function translateConnectError(thrown: unknown): unknown {
   const translated = translateMongoError(thrown)
   return translated === thrown ? unavailable(thrown) : translated
-}
-
-/** Too many calls wait for their turn already, or the database gave up on one for the sake of another. */
-export function busy(cause?: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.busy', 'Too much is going on at once. Try again shortly.', {
-    cause,
-    retryAfterSeconds: 1,
-  })
-}
-
-export function unavailable(cause?: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.unavailable', 'Stored data cannot be reached. Try again shortly.', {
-    cause,
-    retryAfterSeconds: 2,
-  })
-}
-
-export function closed(): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.closed', 'The service is shutting down. Try again shortly.', {
-    retryAfterSeconds: 1,
-  })
-}
-
-function timeout(cause: unknown): GatewayTimeoutError {
-  return new GatewayTimeoutError('database.timeout', 'This took longer than it was given. Try again.', { cause })
-}
-
-/** The one failure after which nobody can tell whether it was done. */
-export function outcomeUnknown(cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError(
-    'database.outcome_unknown',
-    'The connection was lost while this was being saved, so it may be saved or not. Look before you repeat it.',
-    { cause },
-  )
-}
-
-/** A transaction that took too long. */
-export function tookTooLong(timeoutMs: number): GatewayTimeoutError {
-  return new GatewayTimeoutError(
-    'database.transaction_timeout',
-    `This did not end within the ${timeoutMs} ms that it was given, so nothing of it was saved. Try again.`,
-  )
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Timer } from '../../foundation/clock.ts'
 import { unlessAborted, within } from './bounded.ts'
 import type { MongoDatabase, MongoStats } from './database.ts'
 import type { MongoSettings } from './database-options.ts'
-import { tookTooLong, translateMongoError, unavailable } from './errors.ts'
+import { translateMongoError } from './errors.ts'
 import type { Route } from './operations.ts'
 import { Models } from './models.ts'
 import type { ModelOf } from './models.ts'
@@ -22,6 +22,7 @@ import { QueryRunner } from './queries.ts'
 import { TransactionAttempt } from './transaction-attempt.ts'
 import type { Deadline, TransactionHost } from './transaction-attempt.ts'
 import { Workload } from './workload.ts'
+import { tookTooLong, unavailable } from '../../core/transactions/store-errors.ts'
 
 export class PooledMongo extends QueryRunner implements MongoDatabase {
   readonly #settings: MongoSettings

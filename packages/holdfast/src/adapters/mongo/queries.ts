@@ -1,5 +1,5 @@
 import type { Model } from 'mongoose'
-import { mapRows } from '../../foundation/row-mapper.ts'
+import { mapMaybeOne, mapOne, mapRows } from '../../foundation/row-mapper.ts'
 import type { RowMapper } from '../../foundation/row-mapper.ts'
 import { withCallOptions } from './call-options.ts'
 import type { MongoCallOptions } from './call-options.ts'
@@ -74,11 +74,7 @@ export class QueryRunner implements MongoQueries {
     toItem: RowMapper<Item, Document>,
     options: MongoCallOptions = {},
   ): Promise<Item> {
-    const documents = await this.#read(query, options)
-    if (documents.length !== 1)
-      throw new Error(`The query gives ${documents.length} documents where there has to be one`)
-    const [item] = await mapRows(documents, toItem, 'document')
-    return item as Item
+    return await mapOne(await this.#read(query, options), toItem, 'document')
   }
 
   async maybeOne<Item, Document>(
@@ -86,10 +82,7 @@ export class QueryRunner implements MongoQueries {
     toItem: RowMapper<Item, Document>,
     options: MongoCallOptions = {},
   ): Promise<Item | undefined> {
-    const documents = await this.#read(query, options)
-    if (documents.length > 1) throw new Error(`The query gives ${documents.length} documents where there may be one`)
-    const [item] = await mapRows(documents, toItem, 'document')
-    return item
+    return await mapMaybeOne(await this.#read(query, options), toItem, 'document')
   }
 
   async execute(query: MongoQuery, options: MongoCallOptions = {}): Promise<number> {

@@ -8,18 +8,11 @@ import type { Logger } from '../../foundation/logger.ts'
 import { unlessAborted, within } from './bounded.ts'
 import { currentCallOptions } from './call-options.ts'
 import type { MongoPoolSettings } from './database-options.ts'
-import {
-  isCommitOutcomeUnknown,
-  isConnectionLoss,
-  mayEndBetter,
-  outcomeUnknown,
-  redacted,
-  translateMongoError,
-  unavailable,
-} from './errors.ts'
+import { isCommitOutcomeUnknown, isConnectionLoss, mayEndBetter, redacted, translateMongoError } from './errors.ts'
 import type { IndexErrors } from './errors.ts'
 import type { GivenOptions, Job, Route } from './operations.ts'
 import { timeFor } from './pool-route.ts'
+import { outcomeUnknown, unavailable } from '../../core/transactions/store-errors.ts'
 
 /** What a transaction knows of the database it belongs to. */
 export interface TransactionHost {

@@ -3,7 +3,8 @@ import { Permits } from '../../foundation/permits.ts'
 import { unlessAborted } from './bounded.ts'
 import type { MongoPoolStats } from './database.ts'
 import type { MongoPoolSettings } from './database-options.ts'
-import { busy, closed, translateConnectError } from './errors.ts'
+import { translateConnectError } from './errors.ts'
+import { busy, closed } from '../../core/transactions/store-errors.ts'
 
 type Client = mongoose.mongo.MongoClient
 

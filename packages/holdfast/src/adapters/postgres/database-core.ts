@@ -18,7 +18,8 @@ import type { SqlQuery } from './sql.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TransactionHost } from './transaction-root.ts'
 import type { TransactionScope, Work } from './transaction-scope.ts'
-import { closed, Workload } from './workload.ts'
+import { Workload } from './workload.ts'
+import { closed } from '../../core/transactions/store-errors.ts'
 
 /** The pools of a database and what they have in common: who may begin, which pool serves, when all is over. */
 export class DatabaseCore {

@@ -1,5 +1,14 @@
 import pg from 'pg'
 import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
+import {
+  assertWorkloadName,
+  defaultWorkload,
+  hourMs,
+  milliseconds,
+  nameOnServer,
+  readOutboundCalls,
+  withinPart,
+} from '../../core/transactions/pool-options.ts'
 import { systemClock } from '../../foundation/clock.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { silentLogger } from '../../foundation/logger.ts'
@@ -116,28 +125,24 @@ export interface DatabaseSettings {
   readonly clock: Clock
 }
 
-/** The pool of whatever says nothing else. */
-const defaultWorkload = 'interactive'
-
 /** @throws {RangeError | TypeError} for a value out of bounds, showing it, and for a URL that is none, not showing it */
 export function readDatabaseOptions(options: DatabaseOptions): DatabaseSettings {
-  const { workloads = {}, outboundCalls = 'warn', logger = silentLogger, clock = systemClock } = options
+  const { workloads = {}, logger = silentLogger, clock = systemClock } = options
   assertUrl('url', options.url)
   assertRole(options)
-  if (!['warn', 'refuse', 'allow'].includes(outboundCalls)) {
-    throw new TypeError(`outboundCalls is warn, refuse or allow; received ${String(outboundCalls)}`)
-  }
   const own = readPool(defaultWorkload, options, options)
   const others = Object.entries(workloads).map(([name, workload]) => {
     assertWorkloadName(name)
     const inherited = { ...options, maxConnections: Number.NaN, queryTimeoutMs: undefined, lockTimeoutMs: undefined }
-    return within(`workloads.${name}`, () => readPool(name, { ...inherited, ...workload }, options, own.lockTimeoutMs))
+    return withinPart(`workloads.${name}`, () =>
+      readPool(name, { ...inherited, ...workload }, options, own.lockTimeoutMs),
+    )
   })
   return {
     pools: [own, ...others],
     replica: readReplica(options.replica),
     transactionTimeoutMs: milliseconds(options, 'transactionTimeoutMs', 8000),
-    outboundCalls,
+    outboundCalls: readOutboundCalls(options.outboundCalls),
     closeTimeoutMs: milliseconds(options, 'closeTimeoutMs', 5000),
     logger,
     clock,
@@ -150,7 +155,7 @@ function readPool(name: string, pool: LoosePoolOptions, options: DatabaseOptions
   const settings: PoolSettings = {
     name,
     url: options.url,
-    applicationName: name === defaultWorkload ? applicationName : `${applicationName} ${name}`,
+    applicationName: nameOnServer(applicationName, name),
     role: options.role,
     maxConnections: wholeNumber('maxConnections', pool.maxConnections ?? 10, 1, 1000),
     maxWaiting: wholeNumber('maxWaiting', pool.maxWaiting ?? 1000, 0, 100_000),
@@ -183,24 +188,6 @@ function readReplica(replica: ReplicaOptions | undefined): Required<ReplicaOptio
   return { url: replica.url, maxLagMs: wholeNumber('replica.maxLagMs', replica.maxLagMs ?? 1000, 100, hourMs) }
 }
 
-function assertWorkloadName(name: string): void {
-  if (name !== defaultWorkload && /^[a-z][a-z0-9_-]{0,31}$/.test(name)) return
-  throw new TypeError(
-    `A workload is named with a-z, 0-9, _ and - and not \`${defaultWorkload}\`, which is the database's own; received ${JSON.stringify(name)}`,
-  )
-}
-
-/** Says which part of the options is meant. */
-function within<Result>(part: string, read: () => Result): Result {
-  try {
-    return read()
-  } catch (thrown) {
-    if (thrown instanceof RangeError) throw new RangeError(`${part}: ${thrown.message}`, { cause: thrown })
-    if (thrown instanceof TypeError) throw new TypeError(`${part}: ${thrown.message}`, { cause: thrown })
-    throw thrown
-  }
-}
-
 function assertRole({ role, url }: DatabaseOptions): void {
   if (role === undefined) return
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(role)) {
@@ -208,18 +195,6 @@ function assertRole({ role, url }: DatabaseOptions): void {
   }
   // It would go before ours, and the role would be forgotten without a word.
   if (parametersOf(url).has('options')) throw new TypeError('url sets options, which carry the role; take them out')
-}
-
-const hourMs = 3_600_000
-
-type TimeoutName<Options> = Extract<keyof Options, `${string}TimeoutMs`>
-
-function milliseconds<Options extends DatabaseOptions | LoosePoolOptions>(
-  options: Options,
-  name: TimeoutName<Options>,
-  byDefault: number,
-): number {
-  return wholeNumber(name, options[name] ?? byDefault, 1, hourMs)
 }
 
 function assertOrder({ lockTimeoutMs, statementTimeoutMs, queryTimeoutMs }: PoolSettings): void {

@@ -1,10 +1,6 @@
-import {
-  ConflictError,
-  GatewayTimeoutError,
-  ServiceUnavailableError,
-  ValidationError,
-} from '../../foundation/errors.ts'
+import { ConflictError, ValidationError } from '../../foundation/errors.ts'
 import type { AppError } from '../../foundation/errors.ts'
+import { alreadyExists, busy, timedOut, unavailable } from '../../core/transactions/store-errors.ts'
 
 /**
  * What the violation of a named constraint means to the domain:
@@ -95,37 +91,12 @@ export function isAnswerLost(thrown: unknown): boolean {
   return state === undefined ? isOutage(thrown) : /^(08|57P)/.test(state)
 }
 
-/** The one failure after which nobody can tell whether it was done. */
-export function outcomeUnknown(cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError(
-    'database.outcome_unknown',
-    'The connection was lost while this was being saved, so it may be saved or not. Look before you repeat it.',
-    { cause },
-  )
-}
-
-/** A transaction that took too long. */
-export function tookTooLong(timeoutMs: number): GatewayTimeoutError {
-  return new GatewayTimeoutError(
-    'database.transaction_timeout',
-    `This did not end within the ${timeoutMs} ms that it was given, so nothing of it was saved. Try again.`,
-  )
-}
-
-/** Every connection is taken and too many calls wait for one already, or the database itself has no room. */
-export function busy(cause?: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.busy', 'Too much is going on at once. Try again shortly.', {
-    cause,
-    retryAfterSeconds: 1,
-  })
-}
-
 // SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 function fromSqlState(state: string, cause: unknown): unknown {
   switch (state) {
     case '23505': // unique_violation
     case '23P01': // exclusion_violation
-      return new ConflictError('database.already_exists', 'This clashes with something that exists already.', { cause })
+      return alreadyExists(cause)
     case '23503': // foreign_key_violation
     case '23001': // restrict_violation, which PostgreSQL 18 uses for ON DELETE RESTRICT
       return new ConflictError(
@@ -142,7 +113,7 @@ function fromSqlState(state: string, cause: unknown): unknown {
     case '57014': // query_canceled: statement timeout, or cancelled by somebody
     case '25P03': // idle_in_transaction_session_timeout
     case '25P04': // transaction_timeout
-      return new GatewayTimeoutError('database.timeout', 'This took longer than it was given. Try again.', { cause })
+      return timedOut(cause)
     case '40001': // serialization_failure
     case '40P01': // deadlock_detected
     case '55P03': // lock_not_available: lock timeout
@@ -151,13 +122,6 @@ function fromSqlState(state: string, cause: unknown): unknown {
     default:
       return isOutageState(state) ? unavailable(cause) : cause
   }
-}
-
-function unavailable(cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.unavailable', 'Stored data cannot be reached. Try again shortly.', {
-    cause,
-    retryAfterSeconds: 2,
-  })
 }
 
 // 08 connection, 28 sign-in, 3D no such database, 53 out of resources, 57P the server shuts down, crashes or starts,

@@ -1,11 +1,12 @@
 import type { QueryResult } from 'pg'
 import { type Connection, unnamed } from './connection.ts'
-import { isAnswerLost, isStaleStatement, outcomeUnknown, translateError } from './errors.ts'
+import { isAnswerLost, isStaleStatement, translateError } from './errors.ts'
 import { mayWrite } from './may-write.ts'
 import type { QueryOptions } from './queries.ts'
 import { currentRowAccess } from './row-security.ts'
 import type { SqlQuery } from './sql.ts'
 import type { Workload } from './workload.ts'
+import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
 
 /** Runs one statement outside of any transaction, so that it is one by itself. */
 export async function runAlone(

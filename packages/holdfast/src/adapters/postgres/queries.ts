@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg'
 import type { ConstraintErrors } from './errors.ts'
-import { mapRows } from './rows.ts'
-import type { Row, RowMapper } from './rows.ts'
+import { mapMaybeOne, mapOne, mapRows } from '../../foundation/row-mapper.ts'
+import type { Row, RowMapper } from '../../foundation/row-mapper.ts'
 import type { SqlQuery } from './sql.ts'
 
 export interface QueryOptions {
@@ -84,10 +84,8 @@ export abstract class QueryRunner implements Queries {
     toItem: RowMapper<Item, FromRow>,
     options: QueryOptions = {},
   ): Promise<Item> {
-    const { rows } = await this.run(query, options)
-    if (rows.length !== 1) throw new Error(`The query gives ${rows.length} rows where there has to be one`)
-    const [item] = await mapRows(rows, toItem)
-    return item as Item
+    const result = await this.run(query, options)
+    return await mapOne(result.rows, toItem)
   }
 
   async maybeOne<Item, FromRow>(
@@ -95,10 +93,8 @@ export abstract class QueryRunner implements Queries {
     toItem: RowMapper<Item, FromRow>,
     options: QueryOptions = {},
   ): Promise<Item | undefined> {
-    const { rows } = await this.run(query, options)
-    if (rows.length > 1) throw new Error(`The query gives ${rows.length} rows where there may be one`)
-    const [item] = await mapRows(rows, toItem)
-    return item
+    const result = await this.run(query, options)
+    return await mapMaybeOne(result.rows, toItem)
   }
 
   async execute(query: SqlQuery, options: QueryOptions = {}): Promise<number> {

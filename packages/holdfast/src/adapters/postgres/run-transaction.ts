@@ -2,10 +2,10 @@ import type { AfterCommit } from '../../core/transactions/after-commit.ts'
 import { retrying } from '../../core/transactions/retry.ts'
 import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { Clock } from '../../foundation/clock.ts'
-import { tookTooLong } from './errors.ts'
 import { type TransactionHost, TransactionRoot } from './transaction-root.ts'
 import { TransactionScope, type Work } from './transaction-scope.ts'
 import type { Workload } from './workload.ts'
+import { tookTooLong } from '../../core/transactions/store-errors.ts'
 
 export interface TransactionRun {
   readonly pool: Workload

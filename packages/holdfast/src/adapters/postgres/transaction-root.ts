@@ -8,12 +8,12 @@ import {
   isConnectionLoss,
   isStaleStatement,
   mayEndBetter,
-  outcomeUnknown,
   sessionSurvives,
   translateError,
 } from './errors.ts'
 import type { QueryOptions } from './queries.ts'
 import type { SqlQuery } from './sql.ts'
+import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
 
 /** What a transaction knows of the database it belongs to. */
 export interface TransactionHost {

@@ -1,12 +1,12 @@
 import pg from 'pg'
-import { ServiceUnavailableError } from '../../foundation/errors.ts'
 import { Permits } from '../../foundation/permits.ts'
 import { columnParser } from './column-types.ts'
 import { Connection } from './connection.ts'
 import type { QueryConfig } from './connection.ts'
 import type { PoolStats } from './database.ts'
 import type { PoolSettings } from './database-options.ts'
-import { busy, roleMissing, translateConnectError } from './errors.ts'
+import { roleMissing, translateConnectError } from './errors.ts'
+import { busy, closed } from '../../core/transactions/store-errors.ts'
 
 /** The connections of one class of work, and the line of those who wait for one. */
 export class Workload {
@@ -179,10 +179,4 @@ function clientConfig(settings: PoolSettings): pg.ClientConfig & { readonly pipe
     ...(settings.role !== undefined && { options: `-c role=${settings.role}` }),
     types: { getTypeParser: columnParser as typeof pg.types.getTypeParser },
   }
-}
-
-export function closed(): ServiceUnavailableError {
-  return new ServiceUnavailableError('database.closed', 'The service is shutting down. Try again shortly.', {
-    retryAfterSeconds: 1,
-  })
 }
