@@ -14,6 +14,16 @@ import { isPlain, matches, projected, sorted, unknown, updated } from './wire-do
 import type { Document } from './wire-messages.ts'
 import { aggregated } from './wire-pipeline.ts'
 import { firstBatch, startWireServer, type WireCommand, type WireServer } from './wire-server.ts'
+import {
+  apply,
+  begin,
+  conflict,
+  finish,
+  noTransaction,
+  type Transaction,
+  unseenBy,
+  writesOf,
+} from './wire-transaction.ts'
 
 const { ObjectId } = mongoose.mongo
 
@@ -36,16 +46,6 @@ export async function startWireStore(): Promise<WireStore> {
   }
 }
 
-interface Transaction {
-  readonly number: number
-  readonly snapshot: ReadonlyMap<string, Documents>
-  /** By namespace and id; `undefined` where a document is deleted. */
-  readonly writes: Map<string, Map<string, Document | undefined>>
-  readonly ended: Promise<void>
-  readonly end: () => void
-  state: 'open' | 'committed' | 'aborted'
-}
-
 /** Somebody else's open transaction has written what a single write is about: it waits. */
 class Blocked extends Error {
   readonly by: Transaction
@@ -58,10 +58,6 @@ class Blocked extends Error {
 
 type Write = readonly [key: string, next: Document | undefined]
 type Answer = (command: WireCommand, within: Transaction | undefined) => Document | Promise<Document>
-
-const transient: Document = { errorLabels: ['TransientTransactionError'] }
-const conflict = (): Refused => new Refused(112, 'WriteConflict', transient)
-const noTransaction = (): Refused => new Refused(251, 'NoSuchTransaction', transient)
 
 const longestWaitMs = 10_000
 
@@ -390,34 +386,6 @@ const after = (delayMs: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, delayMs).unref()
   })
-
-function begin(number: number, snapshot: ReadonlyMap<string, Documents>): Transaction {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-  return { number, snapshot, writes: new Map(), ended, end, state: 'open' }
-}
-
-function finish(transaction: Transaction, state: 'committed' | 'aborted'): void {
-  transaction.state = state
-  transaction.end()
-}
-
-function writesOf({ writes }: Transaction, namespace: string): Map<string, Document | undefined> {
-  const own = writes.get(namespace) ?? new Map<string, Document | undefined>()
-  writes.set(namespace, own)
-  return own
-}
-
-function apply(documents: Documents, writes: ReadonlyMap<string, Document | undefined>): void {
-  for (const [key, next] of writes) {
-    if (next === undefined) documents.delete(key)
-    else documents.set(key, next)
-  }
-}
-
-function unseenBy({ snapshot }: Transaction, { namespace, documents }: Collection): Documents {
-  const seen = snapshot.get(namespace)
-  return new Map([...documents].filter(([key, document]) => seen?.get(key) !== document))
-}
 
 /** What an upsert begins with: what its filter says of the document. */
 function fromFilter(filter: Document, update: Document): Document {
