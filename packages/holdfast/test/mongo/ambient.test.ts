@@ -117,6 +117,39 @@ describe('given a transaction that hands nothing to anybody', () => {
     expect(server.commands.map(({ startTransaction }) => startTransaction)).toEqual([true, false, false, false])
   })
 
+  test('when nobody waits for an operation that comes at the very end, the commit comes after its answer, or it is refused', async () => {
+    const answered: string[] = []
+    const { mongo, products, server } = await openShop(async (command) => {
+      // Long enough for a commit that was sent beside it to arrive.
+      if (command.name === 'update') await sleep(10)
+      answered.push(command.name)
+      return command.name === 'find' ? firstBatch(command, []) : { n: 1 }
+    })
+    const ends: unknown[] = []
+    // As many turns of the event loop's queue as Mongoose may take to ask, and more.
+    for (let ticks = 0; ticks < 30; ticks += 1) {
+      const write = async () => {
+        for (let tick = 0; tick < ticks; tick += 1) await undefined
+        return products.collection.updateOne({}, { $set: { stock: ticks } })
+      }
+      let late: Promise<unknown> | undefined
+      await mongo.transaction(async () => {
+        await products.findOne({}).lean()
+        late = write().catch((error: Error) => error.message)
+      })
+      ends.push(await late)
+    }
+    const refused = ends.filter((end) => /after its end/.test(String(end)))
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused.length).toBeLessThan(30)
+    const whole = answered
+      .join(' ')
+      .replaceAll('find update commitTransaction', '+')
+      .replaceAll('find commitTransaction', '-')
+    expect(whole).toBe([...Array(30 - refused.length).fill('+'), ...Array(refused.length).fill('-')].join(' '))
+    expect(server.defects).toEqual([])
+  })
+
   test('when a query would rather ask a secondary, the primary answers it, as transactions want it', async () => {
     const { mongo, products, server } = await openShop()
     await mongo.transaction(() => products.find().read('secondary').readConcern('local'))

@@ -46,6 +46,8 @@ export class TransactionAttempt implements AmbientScope, Route {
   readonly #signal: AbortSignal
   /** Resolves when nothing is under way. A session takes one operation at a time; what comes meanwhile waits for it. */
   #turn: Promise<void> = Promise.resolve()
+  /** How many operations have their turn or wait for it. */
+  #underWay = 0
   #isOver = false
   #committing: Promise<void> | undefined
   /** Why it cannot be committed any more, whatever the work makes of it. */
@@ -78,7 +80,9 @@ export class TransactionAttempt implements AmbientScope, Route {
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       const result = await unlessAborted(this.#enter(work), this.#deadline.signal)
-      await unlessAborted(this.#settled(), this.#deadline.signal)
+      // What nobody waited for was asked for inside, so it is a part of it. Looked at up to the moment of the commit: an
+      // operation that came between the two would be sent beside it.
+      while (this.#underWay > 0) await unlessAborted(this.#turn, this.#deadline.signal)
       await this.#commit()
       return result
     } finally {
@@ -114,10 +118,12 @@ export class TransactionAttempt implements AmbientScope, Route {
     const before = this.#turn
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#turn = promise
+    this.#underWay += 1
     try {
       await before
       return await this.#send(given, job, constraints)
     } finally {
+      this.#underWay -= 1
       resolve()
     }
   }
@@ -147,14 +153,6 @@ export class TransactionAttempt implements AmbientScope, Route {
     const reason = translateMongoError(thrown, constraints)
     this.#doom ??= { reason, mayRetry: mayEndBetter(thrown) || isConnectionLoss(thrown) }
     return reason
-  }
-
-  /** Waits for what nobody waited for: it was asked for inside, so it is a part of it. */
-  async #settled(): Promise<void> {
-    for (let turn; turn !== this.#turn;) {
-      turn = this.#turn
-      await turn
-    }
   }
 
   afterCommit(callback: AfterCommit): void {
@@ -223,7 +221,8 @@ export class TransactionAttempt implements AmbientScope, Route {
 
   /** Sends abortTransaction, if something was asked and not committed. */
   async #endSession(): Promise<void> {
-    await this.#settled()
+    // Nothing comes after it: it is over.
+    await this.#turn
     await this.#committing?.catch(() => {})
     await this.#session.endSession()
   }
