@@ -8,7 +8,7 @@ import { createRedis, createRedisLimitStore, createRedisSessionStore } from 'hol
 import { Ping, ping } from '../work.ts'
 import { audience, issuer, lifetimeSeconds, origin, roomy, scarce } from './settings.ts'
 
-export const logger = createLogger({ level: 'info', format: 'json' })
+const logger = createLogger({ level: 'info', format: 'json' })
 const redis = createRedis({
   url: process.env['BENCH_REDIS'] as string,
   keyPrefix: `${process.env['BENCH_NAME']}:`,

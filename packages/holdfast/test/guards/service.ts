@@ -80,7 +80,7 @@ export const callsAllowed = 60
 /** Failures that one address, or one account, may have in an hour. */
 export const guessesAllowed = 5
 /** Reports that one address may ask for in an hour. */
-export const reportsAllowed = 2
+const reportsAllowed = 2
 
 const policies: Readonly<Record<string, LimitPolicy>> = {
   address: { by: 'address', quota: callsAllowed, windowSeconds: 3600 },

@@ -2,7 +2,7 @@ import { Schema } from 'mongoose'
 import { createMongo, type MongoDatabase, type MongoOptions } from '../../src/entry/mongo.ts'
 import { firstBatch, startWireServer, type WireHandler, type WireServer } from './wire-server.ts'
 
-export const productSchema = new Schema({
+const productSchema = new Schema({
   _id: { type: String, required: true },
   sku: { type: String, required: true },
   stock: { type: Number, required: true, default: 0 },
