@@ -5,7 +5,7 @@ const cursor = z
   .base64url()
   .max(100)
   .transform((text) => Buffer.from(text, 'base64url').toString())
-  .pipe(z.uuid('Take the cursor from the page before'))
+  .pipe(z.uuid('Take the cursor from the page before').toLowerCase())
 
 /** What every list takes; spread it into the shape of its query. */
 export const pageQuery = {

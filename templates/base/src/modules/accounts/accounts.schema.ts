@@ -55,7 +55,7 @@ export type Id = z.infer<typeof Id>
 export const AccountQuery = z.object(pageQuery)
 export type AccountQuery = z.infer<typeof AccountQuery>
 
-export const AuditQuery = z.object({ ...pageQuery, account: z.uuid().optional() })
+export const AuditQuery = z.object({ ...pageQuery, account: Id.shape.id.optional() })
 export type AuditQuery = z.infer<typeof AuditQuery>
 
 /** Says the same for new addresses and for known ones. */

@@ -316,6 +316,13 @@ describe('given an admin', () => {
     assert.equal((await editor.call('PATCH', `/accounts/${editor.id}`, { roles: ['admin'] })).status, 403)
   })
 
+  test('when they ask what happened to somebody, they may write the id in capitals', async () => {
+    const { id } = await service.signIn()
+    const { type, accountId } = await eventOf('login.succeeded', id)
+    const { body } = await admin.call('GET', `/accounts/audit?account=${id.toUpperCase()}`)
+    assert.ok(body.data.some((event: any) => event.type === type && event.accountId === accountId))
+  })
+
   test('when they list accounts, each comes once, without its password', async () => {
     await service.createAccount()
     const seen: string[] = []

@@ -47,6 +47,15 @@ describe('given a new product', () => {
     assert.equal(found.body.data.version, 1)
   })
 
+  test('when its name has as many characters as may be, it is taken, whatever they are, and with one more it is not', async () => {
+    for (const character of ['n', 'ü', '😀']) {
+      assert.equal((await createProduct(character.repeat(200))).name, character.repeat(200))
+      const name = character.repeat(201)
+      const { status } = await editor.call('POST', '/products', { sku: 'LONG', name, priceCents: 1 })
+      assert.equal(status, 400)
+    }
+  })
+
   test('when its SKU is taken, the answer is 409', async () => {
     const { sku } = await createProduct()
     const { status, body } = await editor.call('POST', '/products', { sku, name: 'copy', priceCents: 1 })
@@ -141,6 +150,17 @@ describe('given more products than fit a page', () => {
     const seen = await readAll('', () => createProduct('late arrival'))
     assert.deepEqual(seen, earlier)
     assert.deepEqual(seen, seen.toSorted().toReversed())
+  })
+
+  test('when a cursor has its id in capitals, the same page comes', async () => {
+    const { data } = (await service.call('GET', '/products?limit=1')).body
+    const pageAfter = async (id: string) => {
+      const cursor = Buffer.from(id).toString('base64url')
+      return (await service.call('GET', `/products?limit=2&cursor=${cursor}`)).body.data
+    }
+    const page = await pageAfter(data[0].id)
+    assert.equal(page.length, 2)
+    assert.deepEqual(await pageAfter(data[0].id.toUpperCase()), page)
   })
 
   test('when they are filtered by status, only those come', async () => {
