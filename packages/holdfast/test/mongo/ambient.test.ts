@@ -129,7 +129,7 @@ describe('given a transaction that hands nothing to anybody', () => {
     // As many turns of the event loop's queue as Mongoose may take to ask, and more.
     for (let ticks = 0; ticks < 30; ticks += 1) {
       const write = async () => {
-        for (let tick = 0; tick < ticks; tick += 1) await undefined
+        for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve()
         return products.collection.updateOne({}, { $set: { stock: ticks } })
       }
       let late: Promise<unknown> | undefined
