@@ -22,6 +22,7 @@ export class Connection {
   #unanswered = 0
   #cancelling: Promise<void> | undefined
   #isBroken = false
+  #isRetired = false
 
   /** @param lossOf - what the server said when it ended the session, if it said something */
   constructor(client: pg.PoolClient, settings: PoolSettings, lossOf: (client: pg.PoolClient) => unknown) {
@@ -47,6 +48,11 @@ export class Connection {
   /** The next holder gets another one in its place. */
   break(): void {
     this.#isBroken = true
+  }
+
+  /** Good until it goes back, and then closed: what is set for its session is nothing for the next holder. */
+  retire(): void {
+    this.#isRetired = true
   }
 
   /**
@@ -130,7 +136,7 @@ export class Connection {
   }
 
   release(): void {
-    this.#client.release(this.#isBroken)
+    this.#client.release(this.#isBroken || this.#isRetired)
   }
 }
 

@@ -1,9 +1,10 @@
 import type { QueryResult } from 'pg'
-import { type Connection, unnamed } from './connection.ts'
+import { type Connection, type QueryConfig, unnamed } from './connection.ts'
 import { isAnswerLost, isStaleStatement, translateError } from './errors.ts'
 import { mayWrite } from './may-write.ts'
 import type { QueryOptions } from './queries.ts'
 import { currentRowAccess } from './row-security.ts'
+import { changesSession } from './session-state.ts'
 import type { SqlQuery } from './sql.ts'
 import type { Workload } from './workload.ts'
 import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
@@ -16,9 +17,15 @@ export async function runAlone(
   isSecured: boolean,
   signal: AbortSignal | undefined,
 ): Promise<QueryResult> {
+  if (changesSession(query.text)) throw forSessionOnly()
   const connection = await pool.take(signal)
+  const send = isSecured ? sendSecured : sendPlain
   try {
-    return isSecured ? await sendSecured(connection, query, signal) : await send(connection, query, pool, signal)
+    const prepared = (one: SqlQuery): QueryConfig => connection.configOf(one)
+    return await send(connection, query, prepared, signal).catch((thrown: unknown) => {
+      replaceStale(thrown, connection, pool)
+      return send(connection, query, unnamed, signal)
+    })
   } catch (thrown) {
     if (signal?.aborted === true) throw signal.reason
     throw isAnswerLost(thrown) && mayWrite(query) ? outcomeUnknown(thrown) : translateError(thrown, constraints)
@@ -27,25 +34,34 @@ export async function runAlone(
   }
 }
 
-async function send(
+function forSessionOnly(): Error {
+  return new Error(
+    'A query outside of any transaction sets something for its session, which the next query would not find, and a ' +
+      'stranger would. Use a transaction, and in it set local, set_config(…, true), pg_advisory_xact_lock, on commit drop',
+  )
+}
+
+type Send = (
   connection: Connection,
   query: SqlQuery,
-  { settings }: Workload,
+  toConfig: (query: SqlQuery) => QueryConfig,
   signal: AbortSignal | undefined,
-): Promise<QueryResult> {
-  try {
-    const result = await connection.send(connection.configOf(query), signal)
-    if (!connection.isInTransaction) return result
-  } catch (thrown) {
-    if (!settings.namedStatements || !isStaleStatement(thrown)) throw thrown
-    settings.logger.warn(
-      {},
-      'A prepared statement went stale; its connection is replaced. Once after a migration this is normal; ' +
-        'all the time it means a pooler in transaction mode: set namedStatements to false',
-    )
-    connection.break()
-    return await connection.send(unnamed(query), signal)
-  }
+) => Promise<QueryResult>
+
+/** Prepared statements that went stale were not looked at, so that the same may be sent once more without them. */
+function replaceStale(thrown: unknown, connection: Connection, { settings }: Workload): void {
+  if (!settings.namedStatements || !isStaleStatement(thrown)) throw thrown
+  settings.logger.warn(
+    {},
+    'A prepared statement went stale; its connection is replaced. Once after a migration this is normal; ' +
+      'all the time it means a pooler in transaction mode: set namedStatements to false',
+  )
+  connection.break()
+}
+
+const sendPlain: Send = async (connection, query, toConfig, signal) => {
+  const result = await connection.send(toConfig(query), signal)
+  if (!connection.isInTransaction) return result
   connection.break()
   throw new Error('The query left a transaction open; it is rolled back. Use `transaction`')
 }
@@ -54,16 +70,12 @@ async function send(
  * The statement in a transaction with who asks: four statements, one journey. Should the first fail, the last is still
  * one by itself, asked by nobody.
  */
-async function sendSecured(
-  connection: Connection,
-  query: SqlQuery,
-  signal: AbortSignal | undefined,
-): Promise<QueryResult> {
+const sendSecured: Send = async (connection, query, toConfig, signal) => {
   const who = currentRowAccess().query
   const [begun, identified, answered, committed] = await Promise.allSettled([
     connection.send({ text: 'begin' }, signal),
-    connection.send(connection.configOf(who), signal),
-    connection.send(connection.configOf(query), signal),
+    connection.send(toConfig(who), signal),
+    connection.send(toConfig(query), signal),
     connection.send({ text: 'commit' }),
   ])
   const failed = [begun, identified, answered, committed].find(({ status }) => status === 'rejected')

@@ -94,6 +94,15 @@ describe('given rows that belong to somebody', () => {
   })
 })
 
+test('given a statement that is prepared, when a migration changes its table, each caller goes on to see their own', async () => {
+  const all = () => database.rowSecured.query(sql`select * from letters`)
+  const seen = [await actAs(ann, all)]
+  await owner.execute(sql`alter table letters add column seen boolean`)
+  seen.push(await actAs(ann, all), await actAs(bob, all))
+  await owner.execute(sql`alter table letters drop column seen`)
+  expect(seen).toMatchObject([[{ id: 1 }], [{ id: 1, seen: null }], [{ id: 2, seen: null }]])
+})
+
 describe('given a transaction', () => {
   test('when it is asked inside, the caller is known there and no longer', async () => {
     const seen = await actAs(ann, () =>

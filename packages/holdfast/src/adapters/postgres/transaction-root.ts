@@ -12,6 +12,7 @@ import {
   translateError,
 } from './errors.ts'
 import type { QueryOptions } from './queries.ts'
+import { changesSession } from './session-state.ts'
 import type { SqlQuery } from './sql.ts'
 import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
 
@@ -54,7 +55,28 @@ export class TransactionRoot {
   }
 
   async send(query: SqlQuery, { constraints }: QueryOptions): Promise<QueryResult> {
-    return await this.#watch(this.#sendIn(this.#connection.configOf(query), constraints), constraints)
+    const { text } = query
+    if (changesSession(text)) this.#retire()
+    return await this.#watch(
+      this.#assertGoesOn(this.#sendIn(this.#connection.configOf(query), constraints)),
+      constraints,
+    )
+  }
+
+  /** `commit and chain` ends one and begins the next, and `rollback to` takes back who asks; the state shows neither. */
+  async #assertGoesOn(sent: Promise<QueryResult>): Promise<QueryResult> {
+    const result = await sent
+    if (result.command === 'COMMIT' || result.command === 'ROLLBACK') throw this.#endedBySql()
+    return result
+  }
+
+  #retire(): void {
+    this.#connection.retire()
+    this.host.logger.warn(
+      {},
+      'A query in a transaction sets something for its whole session; its connection is closed after it. ' +
+        'Use what ends with a transaction: set local, set_config(…, true), pg_advisory_xact_lock, on commit drop',
+    )
   }
 
   /** A statement of the transaction's own. */
