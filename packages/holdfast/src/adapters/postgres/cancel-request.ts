@@ -32,6 +32,8 @@ export async function requestCancel(client: pg.ClientBase, timeoutMs: number): P
   if (processID === null || secretKey === null) return true
   const config = { ssl, sslNegotiation }
   const connection = new pg.Connection(config) as unknown as CancelConnection
+  // What breaks after the wait is over would find no listener, and end the process.
+  connection.on('error', () => {})
   const send = (): void => connection.cancel(processID, secretKey)
   if (ssl === false) connection.once('connect', send)
   else {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import pg from 'pg'
 import { Permits } from '../../foundation/permits.ts'
 import { columnParser } from './column-types.ts'
@@ -7,6 +8,12 @@ import type { PoolStats } from './database.ts'
 import type { PoolSettings } from './database-options.ts'
 import { roleMissing, translateConnectError } from './errors.ts'
 import { busy, closed } from '../../core/transactions/store-errors.ts'
+
+/**
+ * A connection outlives the request that opens it, so it does not keep that one's context, and what becomes of it later is
+ * not logged as that one's.
+ */
+const ofNobody = AsyncLocalStorage.snapshot()
 
 /** The connections of one class of work, and the line of those who wait for one. */
 export class Workload {
@@ -51,6 +58,13 @@ export class Workload {
   async take(signal: AbortSignal | undefined): Promise<Connection> {
     if (this.#isClosing) throw closed()
     await this.#permits.take(signal)
+    const isAtHand = this.#pool.idleCount > 0
+    const opening = this.#open(signal)
+    // A new one may take longer than whoever asked has time.
+    return isAtHand || signal === undefined ? await opening : await this.#orLeft(opening, signal)
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<Connection> {
     try {
       const client = await this.#connect(signal)
       return new Connection(client, this.settings, (lost) => this.#losses.get(lost))
@@ -58,6 +72,25 @@ export class Workload {
       this.#permits.release()
       throw thrown
     }
+  }
+
+  /** Rejects as soon as `signal` aborts. The connection keeps its place until it is there or not. */
+  #orLeft(opening: Promise<Connection>, signal: AbortSignal): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        reject(signal.reason as Error)
+        opening.then(
+          (connection) => this.release(connection),
+          () => {},
+        )
+      }
+      const stay = (): void => signal.removeEventListener('abort', leave)
+      signal.addEventListener('abort', leave, { once: true })
+      opening.then(
+        (connection) => (stay(), resolve(connection)),
+        (thrown: unknown) => (stay(), reject(thrown as Error)),
+      )
+    })
   }
 
   release(connection: Connection): void {
@@ -72,7 +105,7 @@ export class Workload {
 
   async #connect(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
     try {
-      const client = await this.#pool.connect()
+      const client = await ofNobody(() => this.#pool.connect())
       if (signal?.aborted !== true) return client
       client.release()
     } catch (thrown) {
@@ -150,6 +183,7 @@ export class Workload {
   #survive(): void {
     this.#pool.on('connect', (client: pg.PoolClient) => {
       this.#clients.add(client)
+      refuseCopy(client)
       client.on('error', (error: Error & { readonly code?: string }) => {
         const { message, code } = error
         if (code !== undefined) this.#losses.set(client, error)
@@ -162,6 +196,15 @@ export class Workload {
     // The listener of the client has reported it already.
     this.#pool.on('error', () => {})
   }
+}
+
+/**
+ * `copy … from stdin`, which nobody here has anything for: the driver refuses it, but the Sync that the server waits for
+ * went before and was passed over.
+ */
+function refuseCopy({ connection }: pg.PoolClient): void {
+  const wire = connection as unknown as NodeJS.EventEmitter & { sync(): void }
+  wire.on('copyInResponse', () => wire.sync())
 }
 
 function clientConfig(settings: PoolSettings): pg.ClientConfig & { readonly pipeline: boolean } {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { isolated } from '../../core/context/acting.ts'
 import { withRequest } from '../../core/context/request-context.ts'
@@ -189,6 +191,34 @@ describe('given a client that leaves', () => {
     gone.abort(new Error('The client has gone'))
     await expect(waiting).rejects.toThrow('The client has gone')
     expect(one.stats().waiting).toBe(0)
+  })
+
+  test('when a connection is being opened for it, it does not wait for that, and the next one gets it', async () => {
+    const heard = Promise.withResolvers<void>()
+    const mayGoOn = Promise.withResolvers<void>()
+    const slow = createServer((client) => {
+      heard.resolve()
+      client.on('error', () => {})
+      void mayGoOn.promise.then(() => client.pipe(connect(Number(new URL(server.url).port), '127.0.0.1')).pipe(client))
+    }).listen(0, '127.0.0.1')
+    await once(slow, 'listening')
+    const url = new URL(server.url)
+    url.hostname = '127.0.0.1'
+    url.port = String((slow.address() as AddressInfo).port)
+    const one = open({ url: url.href, maxConnections: 1 })
+    const gone = new AbortController()
+    const reason = new Error('The client has gone')
+    const asked = inRequest({ signal: gone.signal }, () => one.query(sql`select 1`))
+    await heard.promise
+    gone.abort(reason)
+    // Else it would have to wait for ever.
+    await expect(asked).rejects.toBe(reason)
+    const next = one.query(sql`select 1 as one`)
+    mayGoOn.resolve()
+    expect(await next).toEqual([{ one: 1 }])
+    expect(one.stats()).toMatchObject({ total: 1, idle: 1, waiting: 0 })
+    await one.close()
+    slow.close()
   })
 
   test('when it has gone already, nothing is asked for it', async () => {
