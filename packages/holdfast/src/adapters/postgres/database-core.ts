@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { QueryResult } from 'pg'
 import { currentIsolation, isActorKnown } from '../../core/context/acting.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
 import { type AfterCommit, runAfterCommit } from '../../core/transactions/after-commit.ts'
-import { scopeOf, withScope } from '../../core/transactions/ambient.ts'
+import { scopeOf, scopesHere, withScope } from '../../core/transactions/ambient.ts'
 import { watchOutboundCalls } from '../../core/transactions/outbound-calls.ts'
 import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
@@ -30,6 +31,8 @@ export class DatabaseCore {
   readonly #host: TransactionHost
   #harness: Harness | undefined
   readonly #warnedOf = new Set<string>()
+  /** Whoever asks on behalf of a transaction that began before `close`: that one is waited for. */
+  readonly #admitted = new AsyncLocalStorage<true>()
   #unfinished = 0
   #closing: Promise<void> | undefined
   #whenFinished: (() => void) | undefined
@@ -126,23 +129,29 @@ export class DatabaseCore {
       return await this.#runInHarness(this.#harness, work, options, isSecured, currentRequest()?.signal)
     }
     const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
+    // One of another database is around it: run again here, the work would be done twice there.
+    const retries = scopesHere().length === 0 ? settings.retries : 0
     const run = {
       pool: this.#pool(),
-      settings,
+      settings: { ...settings, retries },
       host: this.#host,
       isSecured,
       clock: this.#settings.clock,
       requestSignal: currentRequest()?.signal,
     }
-    const { result, callbacks } = await this.#counted(() => runTransaction(work, run)).finally(() => {
-      if (!settings.readOnly) this.#replicas?.noteWrite()
+    return await this.#counted(async () => {
+      const { result, callbacks } = await runTransaction(work, run).finally(() => {
+        if (!settings.readOnly) this.#replicas?.noteWrite()
+      })
+      await this.#afterCommit(callbacks)
+      return result
     })
-    await this.#afterCommit(callbacks)
-    return result
   }
 
   async #afterCommit(callbacks: readonly AfterCommit[]): Promise<void> {
-    if (callbacks.length > 0) await this.outsideTransaction(() => runAfterCommit(callbacks, this.#settings.logger))
+    if (callbacks.length === 0) return
+    const work = (): Promise<void> => runAfterCommit(callbacks, this.#settings.logger)
+    await this.#admitted.run(true, () => this.outsideTransaction(work))
   }
 
   afterCommit(callback: AfterCommit): void {
@@ -153,7 +162,10 @@ export class DatabaseCore {
 
   outsideTransaction<Result>(work: () => Promise<Result>): Promise<Result> {
     // In a test there is but one transaction, and who waits for what comes after it would wait for ever.
-    return this.#harness === undefined ? withScope(this, undefined, work) : work()
+    if (this.#harness !== undefined) return work()
+    // Awaited inside: what begins when somebody waits for it would begin in the transaction.
+    const outside = (): Promise<Result> => withScope(this, undefined, async () => await work())
+    return scopeOf(this) === undefined ? outside() : this.#admitted.run(true, outside)
   }
 
   /**
@@ -188,9 +200,11 @@ export class DatabaseCore {
     isSecured: boolean,
     signal: AbortSignal | undefined,
   ): Promise<Result> {
-    const { result, callbacks } = await this.#counted(() => harness.transaction(work, options, isSecured, signal))
-    await this.#afterCommit(callbacks)
-    return result
+    return await this.#counted(async () => {
+      const { result, callbacks } = await harness.transaction(work, options, isSecured, signal)
+      await this.#afterCommit(callbacks)
+      return result
+    })
   }
 
   async check(signal?: AbortSignal): Promise<void> {
@@ -237,7 +251,7 @@ export class DatabaseCore {
   }
 
   async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw closed()
+    if (this.#closing !== undefined && this.#admitted.getStore() === undefined) throw closed()
     this.#unfinished += 1
     try {
       return await work()

@@ -23,9 +23,19 @@ export function translateError(thrown: unknown, constraints: ConstraintErrors = 
 
   for (const quoting of quotingMembers) hide(thrown as object, quoting)
   const constraint = textOf(thrown, 'constraint')
-  if (constraint !== undefined && Object.hasOwn(constraints, constraint)) return constraints[constraint]?.(thrown)
+  if (constraint !== undefined && Object.hasOwn(constraints, constraint))
+    return meaningOf(constraints[constraint], thrown)
 
   return fromSqlState(state, thrown)
+}
+
+/** One that throws its answer means the same as one that returns it. */
+function meaningOf(toError: ConstraintErrors[string] | undefined, thrown: unknown): unknown {
+  try {
+    return toError?.(thrown)
+  } catch (meant) {
+    return meant
+  }
 }
 
 // `Failing row contains (…)`, `Key (email)=(…)`; the parameters where `log_parameter_max_length_on_error` is set; SQL with

@@ -1,4 +1,5 @@
 import type { QueryResult } from 'pg'
+import { asActingNow } from '../../core/context/acting.ts'
 import type { AfterCommit } from '../../core/transactions/after-commit.ts'
 import { type AmbientScope, withScope } from '../../core/transactions/ambient.ts'
 import { readTransactionOptions, type TransactionSettings } from '../../core/transactions/transaction-settings.ts'
@@ -111,7 +112,12 @@ export class TransactionScope implements AmbientScope {
   /** Runs `work` inside; afterwards nobody gets in any more. */
   async enter<Result>(work: Work<Result>, isSecured: boolean): Promise<Result> {
     try {
-      const result = await withScope(this.#root.host.owner, this, () => work(new TransactionView(this, isSecured)))
+      // Awaited inside: what begins when somebody waits for it would begin outside.
+      const result = await withScope(
+        this.#root.host.owner,
+        this,
+        async () => await work(new TransactionView(this, isSecured)),
+      )
       if (this.#part !== undefined) throw new Error('A transaction inside of another one was not waited for')
       this.#assertCalledNobody()
       return result
@@ -122,7 +128,7 @@ export class TransactionScope implements AmbientScope {
 
   afterCommit(callback: AfterCommit): void {
     this.#assertOpen()
-    this.#callbacks.push(callback)
+    this.#callbacks.push(asActingNow(callback))
   }
 
   noteOutboundCall(target: string): void {

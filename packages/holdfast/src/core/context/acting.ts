@@ -11,7 +11,7 @@ interface Acting {
   readonly request: RequestContext | undefined
 }
 
-const storage = new AsyncLocalStorage<Acting>()
+const storage = new AsyncLocalStorage<Acting | undefined>()
 
 /** For whom the caller works: whom {@link actAs} named, else the principal of the request; nobody outside of both. */
 export function currentCaller(): Caller | undefined {
@@ -44,6 +44,12 @@ export function isActorKnown(): boolean {
 /** Runs `work` on the pools of another class of work, as `isolation` of a route does. */
 export function isolated<Result>(isolation: string, work: () => Result): Result {
   return runAs({ caller: currentCaller(), isolation, request: currentRequest() }, work)
+}
+
+/** `work`, to be done later for whom, and on whose pools, it is asked now. */
+export function asActingNow<Result>(work: () => Result): () => Result {
+  const acting = storage.getStore()
+  return () => storage.run(acting, work)
 }
 
 function runAs<Result>(acting: Acting, work: () => Result): Result {
