@@ -14,6 +14,7 @@ import { mayWrite } from './may-write.ts'
 import { runAlone } from './one-statement.ts'
 import type { QueryOptions } from './queries.ts'
 import { Replicas } from './replicas.ts'
+import { assertLeavesNothing } from './session-state.ts'
 import { assertSqlQuery } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
 import { runTransaction } from './run-transaction.ts'
@@ -101,6 +102,7 @@ export class DatabaseCore {
     if (isSecured) this.#assertActor()
     const scope = scopeOf<TransactionScope>(this)
     if (scope !== undefined) return await scope.run(query, options, isSecured)
+    assertLeavesNothing(query)
     const signal = options.signal === undefined ? currentRequest()?.signal : (options.signal ?? undefined)
     if (this.#harness !== undefined) {
       return await this.#runInHarness(this.#harness, () => this.run(query, options, isSecured), {}, isSecured, signal)

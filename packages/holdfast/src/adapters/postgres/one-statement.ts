@@ -4,7 +4,6 @@ import { isAnswerLost, isStaleStatement, translateError } from './errors.ts'
 import { mayWrite } from './may-write.ts'
 import type { QueryOptions } from './queries.ts'
 import { currentRowAccess } from './row-security.ts'
-import { changesSession } from './session-state.ts'
 import type { SqlQuery } from './sql.ts'
 import type { Workload } from './workload.ts'
 import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
@@ -17,7 +16,6 @@ export async function runAlone(
   isSecured: boolean,
   signal: AbortSignal | undefined,
 ): Promise<QueryResult> {
-  if (changesSession(query.text)) throw forSessionOnly()
   const connection = await pool.take(signal)
   const send = isSecured ? sendSecured : sendPlain
   try {
@@ -32,13 +30,6 @@ export async function runAlone(
   } finally {
     pool.release(connection)
   }
-}
-
-function forSessionOnly(): Error {
-  return new Error(
-    'A query outside of any transaction sets something for its session, which the next query would not find, and a ' +
-      'stranger would. Use a transaction, and in it set local, set_config(…, true), pg_advisory_xact_lock, on commit drop',
-  )
 }
 
 type Send = (

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createRecordingLogger } from '../../testing/recording-logger.ts'
+import { neverCommit } from '../../testing/never-commit.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
 import type { DatabaseOptions } from './database-options.ts'
@@ -70,6 +71,13 @@ describe.each(leaving)('given a query that leaves %s behind in its session', (_,
     expect(await owner.query(sql`select 1 from pg_locks where locktype = 'advisory'`)).toEqual([])
     expect(logger.lines.map(({ message }) => message)).toEqual([expect.stringContaining('for its whole session')])
   })
+})
+
+test('given a test whose changes are never committed, it is refused there as well', async () => {
+  const one = open()
+  const changes = await neverCommit(one)
+  await expect(one.query(sql`set role none`)).rejects.toThrow('sets something for its session')
+  await changes.undo()
 })
 
 test('given a transaction that sets something for its session, when one of its parts fails, the rest is committed', async () => {

@@ -1,3 +1,5 @@
+import type { SqlQuery } from './sql.ts'
+
 /**
  * Whether a statement changes something for its whole session, as far as its text tells: settings, roles, locks,
  * temporary tables, channels. The next holder of the connection would find it there. What a function does by itself is
@@ -8,6 +10,15 @@ export function changesSession(text: string): boolean {
   if (!isData.test(statement)) return isForSession.test(statement) && !endsWithTransaction.test(statement)
   if (isLock.test(statement) || isIntoTemporary.test(statement)) return true
   return countOf(statement, setsConfig) > countOf(statement, setsConfigLocally)
+}
+
+/** @throws {Error} when a query outside of any transaction does so: the next one would not find it, and a stranger would */
+export function assertLeavesNothing({ text }: SqlQuery): void {
+  if (!changesSession(text)) return
+  throw new Error(
+    'A query outside of any transaction sets something for its session, which the next query would not find, and a ' +
+      'stranger would. Use a transaction, and in it set local, set_config(…, true), pg_advisory_xact_lock, on commit drop',
+  )
 }
 
 const leadingComments = /^(?:\s+|--[^\n]*|\/\*[^]*?\*\/)+/
