@@ -58,10 +58,9 @@ export class Workload {
   async take(signal: AbortSignal | undefined): Promise<Connection> {
     if (this.#isClosing) throw closed()
     await this.#permits.take(signal)
-    const isAtHand = this.#pool.idleCount > 0
     const opening = this.#open(signal)
-    // A new one may take longer than whoever asked has time.
-    return isAtHand || signal === undefined ? await opening : await this.#orLeft(opening, signal)
+    // It may take longer than whoever asked has time.
+    return signal === undefined ? await opening : await this.#orLeft(opening, signal)
   }
 
   async #open(signal: AbortSignal | undefined): Promise<Connection> {
