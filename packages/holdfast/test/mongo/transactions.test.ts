@@ -4,8 +4,18 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { withScope } from '../../src/core/transactions/ambient.ts'
 import { ConflictError } from '../../src/foundation/errors.ts'
 import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
-import { agreeable, endAll, endLater, except, openShop } from './shop.ts'
-import { cut, failure, firstBatch, hang, type WireAnswer, type WireHandler, writeErrors } from './wire-server.ts'
+import { createMongo } from '../../src/entry/mongo.ts'
+import { agreeable, endAll, endLater, except, openShop, productModel } from './shop.ts'
+import {
+  cut,
+  failure,
+  firstBatch,
+  hang,
+  startWireServer,
+  type WireAnswer,
+  type WireHandler,
+  writeErrors,
+} from './wire-server.ts'
 
 afterEach(endAll)
 
@@ -221,6 +231,25 @@ describe('given a transaction inside of another one', () => {
     await withScope({}, { noteOutboundCall: () => {} }, async () => await products.findOne({}))
     await mongo.transaction(async () => {})
     expect(server.commands.map(({ autocommit }) => autocommit)).toEqual([undefined])
+  })
+})
+
+describe('given a server of no replica set', () => {
+  test('when a transaction is begun, it says what is missing, and nothing of it runs; all else works', async () => {
+    const server = await startWireServer(agreeable)
+    endLater(() => server.close())
+    server.standAlone()
+    const mongo = createMongo({ url: server.url.replace(/\?.*/, '') })
+    endLater(() => mongo.close())
+    const products = productModel(mongo)
+    let runs = 0
+    const selling = mongo.transaction(async () => {
+      runs += 1
+      await products.updateOne({}, sell)
+    })
+    await expect(selling).rejects.toThrow(/no replica set.*--replSet/)
+    await expect(mongo.execute(products.updateOne({}, sell))).resolves.toBe(1)
+    expect({ runs, asked: server.names() }).toEqual({ runs: 0, asked: ['update'] })
   })
 })
 

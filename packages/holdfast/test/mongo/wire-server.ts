@@ -67,6 +67,8 @@ export interface WireServer {
   stepDown(): void
   /** Is the primary again, of a new term. */
   stepUp(): void
+  /** Greets as a server of no replica set. Before anybody connects, and for URLs without `replicaSet`. */
+  standAlone(): void
   /** Breaks every connection that stands (RST). */
   cutAll(): void
   /** Stops listening and breaks what stands. */
@@ -110,6 +112,7 @@ class ScriptedPrimary implements WireServer {
   #clusterTime = 0
   #term = 1
   #isPrimary = true
+  #isAlone = false
 
   constructor(handler: WireHandler) {
     this.#handler = handler
@@ -155,6 +158,10 @@ class ScriptedPrimary implements WireServer {
   stepUp(): void {
     this.#isPrimary = true
     this.#term += 1
+  }
+
+  standAlone(): void {
+    this.#isAlone = true
   }
 
   cutAll(): void {
@@ -230,11 +237,7 @@ class ScriptedPrimary implements WireServer {
       ismaster: this.#isPrimary,
       isWritablePrimary: this.#isPrimary,
       secondary: !this.#isPrimary,
-      ...(this.#isPrimary && { primary: address, electionId: ObjectId.createFromTime(this.#term) }),
-      setName: 'rs0',
-      setVersion: 1,
-      hosts: [address],
-      me: address,
+      ...(!this.#isAlone && this.#membership(address)),
       maxBsonObjectSize: 16_777_216,
       maxMessageSizeBytes: 48_000_000,
       maxWriteBatchSize: 100_000,
@@ -243,6 +246,11 @@ class ScriptedPrimary implements WireServer {
       maxWireVersion: 25,
       readOnly: false,
     }
+  }
+
+  #membership(address: string): Document {
+    const term = { primary: address, electionId: ObjectId.createFromTime(this.#term) }
+    return { ...(this.#isPrimary && term), setName: 'rs0', setVersion: 1, hosts: [address], me: address }
   }
 
   #clusterTimeNow(): Document {

@@ -39,6 +39,7 @@ export interface MongoDatabase extends MongoQueries, Transactions {
    * inside of another one.
    *
    * @throws {TypeError} for `isolation: 'serializable'`: MongoDB has no such thing
+   * @throws {Error} when the server belongs to no replica set
    */
   transaction<Result>(work: () => Promise<Result>, options?: TransactionOptions): Promise<Result>
   /** Runs `work` as if no transaction were open: what it writes stays when the one around it is undone. */

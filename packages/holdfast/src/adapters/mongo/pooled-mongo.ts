@@ -72,6 +72,7 @@ export class PooledMongo extends QueryRunner implements MongoDatabase {
     const run = async (): Promise<Committed<Result>> => {
       attempt = undefined
       return await workload.run(async (client) => {
+        if (!workload.hasTransactions) throw noTransactions()
         attempt = new TransactionAttempt(client, workload.settings, settings, this.#host, deadline)
         return { result: await attempt.run(work), callbacks: attempt.callbacks }
       }, deadline.signal)
@@ -177,6 +178,13 @@ const goodbyeTimeoutMs = 1000
 interface Committed<Result> {
   readonly result: Result
   readonly callbacks: readonly AfterCommit[]
+}
+
+function noTransactions(): Error {
+  return new Error(
+    'This MongoDB is a server of no replica set, which has no transactions. Start it with --replSet and initiate it; a ' +
+      'replica set of a single server will do',
+  )
 }
 
 function assertOffered({ isolation }: TransactionSettings): void {

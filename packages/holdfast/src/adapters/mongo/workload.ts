@@ -22,6 +22,7 @@ export class Workload {
   readonly #inUse = new Set<string>()
   /** Addresses of servers that were lost. */
   readonly #lost = new Set<string>()
+  #isStandalone = false
   #connecting: Promise<Client> | undefined
   #isClosing = false
 
@@ -85,9 +86,15 @@ export class Workload {
     client.on('serverDescriptionChanged', ({ address, newDescription }) => this.#report(address, newDescription))
   }
 
+  /** False for a server of no replica set, once that is known. */
+  get hasTransactions(): boolean {
+    return !this.#isStandalone
+  }
+
   /** Says once that a server is lost, and once that it is back. */
   #report(address: string, { type, error }: mongoose.mongo.ServerDescription): void {
     const { logger } = this.settings
+    if (type !== 'Unknown') this.#isStandalone = type === 'Standalone'
     if (error !== null && !this.#lost.has(address)) {
       this.#lost.add(address)
       logger.warn({ pool: this.name, address, reason: error.message }, 'A server of MongoDB is lost; it is looked for')
