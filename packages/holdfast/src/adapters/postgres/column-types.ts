@@ -11,6 +11,9 @@ const arrayOid = { int8: 1016, timestamp: 1115, date: 1182, numeric: 1231 } as c
 // The driver's parser for text[] splits any array into texts; the members are then ours to read.
 const toTexts = driverParser(1009) as (text: string) => unknown[]
 
+/** A value that cannot be given as it is. The connection that brought it is as good as before. */
+export class UnreadableValueError extends RangeError {}
+
 const parsers: ReadonlyMap<number, ColumnParser> = new Map<number, ColumnParser>([
   [oid.int8, toSafeInteger],
   [oid.date, asText],
@@ -40,7 +43,9 @@ export function columnParser(typeOid: number, format: 'text' | 'binary' = 'text'
 function toSafeInteger(text: string): number {
   const number = Number(text)
   if (Number.isSafeInteger(number)) return number
-  throw new RangeError('An int8 column holds a number that JavaScript would round; select it as text (column::text)')
+  throw new UnreadableValueError(
+    'An int8 column holds a number that JavaScript would round; select it as text (column::text)',
+  )
 }
 
 function asText(text: string): string {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { UnreadableValueError } from './column-types.ts'
 import type { PoolSettings } from './database-options.ts'
 import { requestCancel } from './cancel-request.ts'
 import { sessionSurvives } from './errors.ts'
@@ -85,7 +86,7 @@ export class Connection {
     try {
       return await start()
     } catch (thrown) {
-      if (sessionSurvives(thrown)) throw thrown
+      if (sessionSurvives(thrown) || thrown instanceof UnreadableValueError) throw thrown
       this.#isBroken = true
       throw this.#lossOf(this.#client) ?? thrown
     } finally {

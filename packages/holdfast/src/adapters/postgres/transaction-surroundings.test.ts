@@ -186,6 +186,21 @@ test('given a connection, when it is lost, that belongs to no request, nor does 
   await vi.waitFor(() => expect(seen).toEqual([undefined]))
 })
 
+test('given a number that JavaScript would round, when it is read, that costs neither the connection nor the transaction', async () => {
+  const one = open({ maxConnections: 1 })
+  const pid = () => one.query(sql`select pg_backend_pid() as pid`)
+  const before = await pid()
+  const read = () => one.query(sql`select 9007199254740993::int8`)
+  await expect(read()).rejects.toThrow(RangeError)
+  await expect(one.rowSecured.query(sql`select 9007199254740993::int8`)).rejects.toThrow(RangeError)
+  await one.transaction(async () => {
+    await expect(read()).rejects.toThrow(RangeError)
+    await write(1, one)
+  })
+  expect(await pid()).toEqual(before)
+  expect(await notes()).toEqual([1])
+})
+
 test('given a copy from the client, when it is asked for, it is refused, and the connection serves the next', async () => {
   const one = open({ maxConnections: 1 })
   const pid = () => one.query(sql`select pg_backend_pid() as pid`)
