@@ -372,6 +372,10 @@ describe.each<Kind>(['postgres', 'redis'])('given somebody who signs in, with se
     expect(session.label.length).toBeLessThanOrEqual(200)
     expect(session.label.isWellFormed()).toBe(true)
     expect(await sessions.list(id)).toEqual([session])
+    for (const before of ['', 'x']) {
+      const { session: another } = await sessions.start(somebody(), { label: before + '😀'.repeat(500) })
+      expect(another.label, 'no half of a character').toMatch(/^x?😀{99,100}$/u)
+    }
     for (const wrong of ['', 'a\u0000b', 'a'.repeat(256), '\ud800', undefined as never]) {
       await expect(sessions.start(wrong)).rejects.toThrow(TypeError)
     }

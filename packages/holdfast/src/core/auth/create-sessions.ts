@@ -264,14 +264,16 @@ function assertPrincipalId(id: string): void {
 }
 
 function cleanLabel(label: string): string {
-  // Cut first: what a client sends may be long. Cut again, because the first cut may part a surrogate pair.
-  const text = label
-    .slice(0, 4 * maxLabelLength)
+  // Cut first: what a client sends may be long.
+  const text = cut(label, 4 * maxLabelLength)
     .toWellFormed()
     .replaceAll(controls, ' ')
     .trim()
-  return text.slice(0, maxLabelLength).toWellFormed()
+  return cut(text, maxLabelLength)
 }
+
+/** Leaves no half of a surrogate pair at the end. */
+const cut = (text: string, length: number): string => text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')
 
 function toKey(token: RefreshToken): { readonly sessionId: string; readonly familyHash: Uint8Array } {
   return { sessionId: token.sessionId, familyHash: hashFamily(token) }
