@@ -53,14 +53,7 @@ export function defineModel<Document>(
   schema.set('collection', collection)
   // What is empty is stored as well.
   schema.set('minimize', false)
-  const opened = new WeakMap<Database, Model<Document>>()
-  return (database) => {
-    const known = opened.get(database)
-    if (known !== undefined) return known
-    const model = openModel(database, collection, schema) as Model<Document>
-    opened.set(database, model)
-    return model
-  }
+  return (database) => openModel(database, collection, schema) as Model<Document>
 }
 
 /** Without types: the checker of types takes seconds to compare two schemas. */
