@@ -26,4 +26,6 @@ export function answerBench(more: Answers = {}): void {
   process.on('message', ({ question, argument }: { readonly question: string; readonly argument: unknown }) => {
     void all[question]?.(argument).then((answer) => process.send?.(answer as object))
   })
+  // Whoever asks is gone, however that came to be.
+  process.once('disconnect', () => process.exit())
 }

@@ -1,10 +1,9 @@
 // Express as its documentation starts: the work, no layer at all, nothing validated, everybody is one account.
 // oxlint-disable no-async-endpoint-handlers -- Express 5 takes what they reject with
 import express, { type NextFunction, type Request, type Response } from 'express'
-import { ping } from '../work.ts'
+import { ping, port } from '../work.ts'
 import { refusal } from '../layers/settings.ts'
 import { openShop } from './by-hand.ts'
-import { port } from './work.ts'
 
 const shop = openShop()
 const account = process.env['BENCH_ACCOUNT'] as string

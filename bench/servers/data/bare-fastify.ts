@@ -1,9 +1,9 @@
 // Fastify as its documentation starts: the work, no layer at all, nothing validated, everybody is one account.
 import Fastify from 'fastify'
-import { ping } from '../work.ts'
+import { ping, port } from '../work.ts'
 import { refusal } from '../layers/settings.ts'
 import { openShop } from './by-hand.ts'
-import { type NewEntry, type NewOrder, port } from './work.ts'
+import type { NewEntry, NewOrder } from './work.ts'
 
 const shop = openShop()
 const account = process.env['BENCH_ACCOUNT'] as string

@@ -1,8 +1,9 @@
 // oxlint-disable no-async-endpoint-handlers -- Express 5 takes what they reject with
 import express from 'express'
 import { app, callerOf, may, refuse } from '../layers/hand-express.ts'
+import { port } from '../work.ts'
 import { shop } from './hand-pool.ts'
-import { NewEntry, NewOrder, port, WalletId } from './work.ts'
+import { NewEntry, NewOrder, WalletId } from './work.ts'
 
 app.get('/wallets/:id', may('reader'), async (request, response) => {
   const { id } = WalletId.parse(request.params)

@@ -1,6 +1,7 @@
 import { app, callerOf, may } from '../layers/hand-fastify.ts'
+import { port } from '../work.ts'
 import { shop } from './hand-pool.ts'
-import { Entry, NewEntry, NewOrder, Order, port, Wallet, WalletId } from './work.ts'
+import { Entry, NewEntry, NewOrder, Order, Wallet, WalletId } from './work.ts'
 
 app.get('/wallets/:id', { ...may('reader'), schema: { params: WalletId, response: { 200: Wallet } } }, (request) =>
   shop.wallet(callerOf(request), request.params.id),

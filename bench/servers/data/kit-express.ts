@@ -1,7 +1,7 @@
 import express from 'express'
 import { createServer, fallback, routes } from 'holdfast/express'
+import { port } from '../work.ts'
 import { http } from './kit.ts'
-import { port } from './work.ts'
 
 const app = express()
 app.disable('x-powered-by')

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { fallback, fastifyOptions, routes } from 'holdfast/fastify'
+import { port } from '../work.ts'
 import { http } from './kit.ts'
-import { port } from './work.ts'
 
 const app = Fastify(fastifyOptions(http))
 await app.register(fallback, { http })

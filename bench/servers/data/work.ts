@@ -1,8 +1,6 @@
 // What every contender serves, so that they differ in nothing but how they talk to PostgreSQL and what stands around it.
 import { z } from 'zod'
 
-export { port } from '../work.ts'
-
 export const database = process.env['BENCH_DATABASE'] as string
 /** 10, unless a question has more in flight and asks nothing of who waits. */
 export const poolSize = Number(process.env['BENCH_POOL'] ?? 10)
