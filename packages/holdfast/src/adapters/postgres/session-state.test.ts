@@ -102,6 +102,9 @@ describe('given the text of a statement', () => {
     ['with held as (select pg_try_advisory_lock_shared(1)) select 1', true],
     [`select pg_catalog."set_config"('a.b', $1, false), set_config('a.b', $1, true)`, true],
     [`do $$ begin perform set_config('a.b', 'c', false); end $$`, true],
+    ['do $$ begin set role none; end $$', true],
+    [`do $$ begin set session authorization 'a'; set app.principal_id to 'b'; end $$`, true],
+    ['do $$ begin set local role none; update members set role = $1, seat.row = 1; end $$', false],
     ['set local timezone to utc', false],
     ['set transaction read only', false],
     ['set constraints all deferred', false],
@@ -125,7 +128,8 @@ describe('given the text of a statement', () => {
       '--'.repeat(200_000),
       ' '.repeat(400_000),
       `select ${'set_config('.repeat(20_000)}`,
+      `do ${'set a.b '.repeat(20_000)}`,
     ]
-    for (const text of texts) expect(changesSession(text)).toBe(text.includes('set_config'))
+    for (const text of texts) expect(changesSession(text)).toBe(/set_config|set a/.test(text))
   }, 1000)
 })

@@ -8,7 +8,7 @@ import type { SqlQuery } from './sql.ts'
 export function changesSession(text: string): boolean {
   const statement = text.replace(leadingComments, '')
   if (!isData.test(statement)) return isForSession.test(statement) && !endsWithTransaction.test(statement)
-  if (isLock.test(statement) || isIntoTemporary.test(statement)) return true
+  if (isLock.test(statement) || isIntoTemporary.test(statement) || isBlockThatSets.test(statement)) return true
   return countOf(statement, setsConfig) > countOf(statement, setsConfigLocally)
 }
 
@@ -29,6 +29,8 @@ const isForSession =
 const endsWithTransaction = /\bon\s+commit\s+drop\b/i
 const isLock = /\bpg_(?:try_)?advisory_lock(?:_shared)?"?\s*\(/i
 const isIntoTemporary = /\binto\s+(?:(?:local|global)\s+)?temp(?:orary)?\b/i
+// No assignment of an `update`, which has `=` behind its column.
+const isBlockThatSets = /^do\b[^]*?\bset\s+(?:session\s+)?(?:role|authorization|[a-z_]\w*\.\w+)\s+[a-z"']/i
 const setsConfig = /\bset_config"?\s*\(/gi
 const setsConfigLocally = /\bset_config"?\s*\([^()]*,\s*true\s*\)/gi
 

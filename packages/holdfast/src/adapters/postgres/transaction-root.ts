@@ -57,17 +57,7 @@ export class TransactionRoot {
   async send(query: SqlQuery, { constraints }: QueryOptions): Promise<QueryResult> {
     const { text } = query
     if (changesSession(text)) this.#retire()
-    return await this.#watch(
-      this.#assertGoesOn(this.#sendIn(this.#connection.configOf(query), constraints)),
-      constraints,
-    )
-  }
-
-  /** `commit and chain` ends one and begins the next, and `rollback to` takes back who asks; the state shows neither. */
-  async #assertGoesOn(sent: Promise<QueryResult>): Promise<QueryResult> {
-    const result = await sent
-    if (result.command === 'COMMIT' || result.command === 'ROLLBACK') throw this.#endedBySql()
-    return result
+    return await this.#watch(this.#sendIn(this.#connection.configOf(query), constraints), constraints, endsTransaction)
   }
 
   #retire(): void {
@@ -110,10 +100,15 @@ export class TransactionRoot {
     return await this.#connection.send(query, this.#signal)
   }
 
-  async #watch(sent: Promise<QueryResult>, constraints?: QueryOptions['constraints']): Promise<QueryResult> {
+  /** As many steps for each statement: what fails first is to be explained first. */
+  async #watch(
+    sent: Promise<QueryResult>,
+    constraints?: QueryOptions['constraints'],
+    isEnd: (result: QueryResult) => boolean = () => false,
+  ): Promise<QueryResult> {
     try {
       const result = await sent
-      if (!this.#isOver && !this.#connection.isInTransaction) throw this.#endedBySql()
+      if (isEnd(result) || (!this.#isOver && !this.#connection.isInTransaction)) throw this.#endedBySql()
       return result
     } catch (thrown) {
       throw this.#explain(thrown, constraints)
@@ -221,6 +216,11 @@ export class TransactionRoot {
   mayRetry(thrown: unknown): boolean {
     return this.#doom === undefined ? mayEndBetter(thrown) : this.#doom.mayRetry
   }
+}
+
+/** `commit and chain` begins another one, and `rollback to` takes back who asks; the state of the session shows neither. */
+function endsTransaction({ command }: QueryResult): boolean {
+  return command === 'COMMIT' || command === 'ROLLBACK'
 }
 
 export function usedAfterEnd(): Error {

@@ -186,6 +186,16 @@ test('given a connection, when it is lost, that belongs to no request, nor does 
   await vi.waitFor(() => expect(seen).toEqual([undefined]))
 })
 
+test('given a part that ends before a statement of it has failed, when it is undone, that statement says why', async () => {
+  const one = open({ maxConnections: 1 })
+  const work = async (): Promise<void> => {
+    await write(1, one)
+    await one.transaction(async () => void one.query(sql`select 1 / 0`).catch(() => {}))
+  }
+  await expect(one.transaction(work)).rejects.toMatchObject({ code: '22012' })
+  expect(await notes()).toEqual([])
+})
+
 test('given a number that JavaScript would round, when it is read, that costs neither the connection nor the transaction', async () => {
   const one = open({ maxConnections: 1 })
   const pid = () => one.query(sql`select pg_backend_pid() as pid`)
