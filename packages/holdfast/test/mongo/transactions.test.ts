@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { actAs, currentCaller } from '../../src/core/context/acting.ts'
 import { withScope } from '../../src/core/transactions/ambient.ts'
 import { ConflictError } from '../../src/foundation/errors.ts'
 import { createRecordingLogger } from '../../src/testing/recording-logger.ts'
@@ -33,6 +34,38 @@ const always = (name: string, answer: WireAnswer): WireHandler =>
   except((command) => (command.name === name ? answer : undefined))
 
 const sell = { $inc: { stock: -1 } }
+
+describe('given a transaction inside of one of another database', () => {
+  test('when it is in the way of somebody, it is not run again: what it did in the other would be done twice', async () => {
+    const outer = await openShop()
+    const { mongo, products } = await openShop(first('update', writeConflict))
+    let runs = 0
+    const both = outer.mongo.transaction(() =>
+      mongo.transaction(async () => {
+        runs += 1
+        await outer.products.updateOne({}, sell)
+        await products.updateOne({}, sell)
+      }),
+    )
+    await expect(both).rejects.toMatchObject({ code: 'database.busy' })
+    expect(runs).toBe(1)
+    expect(outer.server.names()).toEqual(['update', 'abortTransaction'])
+  })
+})
+
+describe('given something that is to be done after a commit', () => {
+  test('when it was asked for while acting for somebody, it is done for them', async () => {
+    const { mongo, products } = await openShop()
+    const doneFor: unknown[] = []
+    await actAs({ id: 'ann' }, () =>
+      mongo.transaction(async () => {
+        await products.updateOne({}, sell)
+        actAs({ id: 'bob' }, () => mongo.afterCommit(() => void doneFor.push(currentCaller()?.id)))
+      }),
+    )
+    expect(doneFor).toEqual(['bob'])
+  })
+})
 
 describe('given somebody else in the way of a transaction', () => {
   test('when a write conflicts, all of it is undone and the work runs again in a transaction of its own', async () => {

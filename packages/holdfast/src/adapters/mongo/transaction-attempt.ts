@@ -1,4 +1,5 @@
 import type mongoose from 'mongoose'
+import { asActingNow } from '../../core/context/acting.ts'
 import type { AfterCommit } from '../../core/transactions/after-commit.ts'
 import { type AmbientScope, withScope } from '../../core/transactions/ambient.ts'
 import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
@@ -157,7 +158,7 @@ export class TransactionAttempt implements AmbientScope, Route {
 
   afterCommit(callback: AfterCommit): void {
     this.#assertOpen()
-    this.callbacks.push(callback)
+    this.callbacks.push(asActingNow(callback))
   }
 
   /** Called for HTTP calls inside of it. */

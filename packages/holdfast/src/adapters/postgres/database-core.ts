@@ -3,7 +3,7 @@ import type { QueryResult } from 'pg'
 import { currentIsolation, isActorKnown } from '../../core/context/acting.ts'
 import { currentRequest } from '../../core/context/request-context.ts'
 import { type AfterCommit, runAfterCommit } from '../../core/transactions/after-commit.ts'
-import { scopeOf, scopesHere, withScope } from '../../core/transactions/ambient.ts'
+import { scopeOf, withScope } from '../../core/transactions/ambient.ts'
 import { watchOutboundCalls } from '../../core/transactions/outbound-calls.ts'
 import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
@@ -131,11 +131,9 @@ export class DatabaseCore {
       return await this.#runInHarness(this.#harness, work, options, isSecured, currentRequest()?.signal)
     }
     const settings = readTransactionOptions(options, this.#settings.transactionTimeoutMs)
-    // One of another database is around it: run again here, the work would be done twice there.
-    const retries = scopesHere().length === 0 ? settings.retries : 0
     const run = {
       pool: this.#pool(),
-      settings: { ...settings, retries },
+      settings,
       host: this.#host,
       isSecured,
       clock: this.#settings.clock,

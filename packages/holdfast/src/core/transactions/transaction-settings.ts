@@ -1,4 +1,5 @@
 import { wholeNumber } from '../../foundation/whole-number.ts'
+import { scopesHere } from './ambient.ts'
 import type { IsolationLevel, TransactionOptions } from './transactions.ts'
 
 export interface TransactionSettings {
@@ -19,7 +20,12 @@ export function readTransactionOptions(options: TransactionOptions, timeoutMs: n
   return {
     isolation,
     readOnly,
-    retries: wholeNumber('retries', retries, 0, 10),
+    retries: mayRetryHere(wholeNumber('retries', retries, 0, 10)),
     timeoutMs: wholeNumber('timeoutMs', options.timeoutMs ?? timeoutMs, 1, 3_600_000),
   }
+}
+
+/** Inside of a transaction of another database, work that is run again would be done twice there. */
+function mayRetryHere(retries: number): number {
+  return scopesHere().length === 0 ? retries : 0
 }
