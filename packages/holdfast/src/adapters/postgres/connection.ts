@@ -95,6 +95,17 @@ export class Connection {
     }
   }
 
+  /** Has all that `send` sends leave in one packet. */
+  together<Sent>(send: () => Sent): Sent {
+    const { stream } = this.#client.connection
+    stream.cork()
+    try {
+      return send()
+    } finally {
+      stream.uncork()
+    }
+  }
+
   /** A statement of the `sql` tag, prepared under its name where the pool may. */
   configOf(query: SqlQuery): QueryConfig {
     const name = this.#settings.namedStatements ? query.name : undefined

@@ -63,12 +63,16 @@ const sendPlain: Send = async (connection, query, toConfig, signal) => {
  */
 const sendSecured: Send = async (connection, query, toConfig, signal) => {
   const who = currentRowAccess().query
-  const [begun, identified, answered, committed] = await Promise.allSettled([
-    connection.send({ text: 'begin' }, signal),
-    connection.send(toConfig(who), signal),
-    connection.send(toConfig(query), signal),
-    connection.send({ text: 'commit' }),
-  ])
+  const sent = connection.together(
+    () =>
+      [
+        connection.send({ text: 'begin' }, signal),
+        connection.send(toConfig(who), signal),
+        connection.send(toConfig(query), signal),
+        connection.send({ text: 'commit' }),
+      ] as const,
+  )
+  const [begun, identified, answered, committed] = await Promise.allSettled(sent)
   const failed = [begun, identified, answered, committed].find(({ status }) => status === 'rejected')
   if (failed !== undefined) {
     // Whatever state it is in, it is not worth finding out.
