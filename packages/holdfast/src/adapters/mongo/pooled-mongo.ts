@@ -10,7 +10,7 @@ import { readTransactionOptions } from '../../core/transactions/transaction-sett
 import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
 import type { Timer } from '../../foundation/clock.ts'
-import { unlessAborted, within } from './bounded.ts'
+import { unlessAborted, within } from '../../foundation/waiting.ts'
 import type { MongoDatabase, MongoStats } from './database.ts'
 import type { MongoSettings } from './database-options.ts'
 import { translateMongoError } from './errors.ts'

@@ -6,14 +6,14 @@ import type { OutboundCalls } from '../../core/transactions/outbound-calls.ts'
 import { retrying } from '../../core/transactions/retry.ts'
 import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { Logger } from '../../foundation/logger.ts'
-import { unlessAborted, within } from './bounded.ts'
+import { unlessAborted, within } from '../../foundation/waiting.ts'
 import { currentCallOptions } from './call-options.ts'
 import type { MongoPoolSettings } from './database-options.ts'
 import { isCommitOutcomeUnknown, isConnectionLoss, mayEndBetter, redacted, translateMongoError } from './errors.ts'
 import type { IndexErrors } from './errors.ts'
 import type { GivenOptions, Job, Route } from './operations.ts'
 import { timeFor } from './pool-route.ts'
-import { outcomeUnknown, unavailable } from '../../core/transactions/store-errors.ts'
+import { outcomeUnknown, unavailable, usedAfterEnd } from '../../core/transactions/store-errors.ts'
 
 /** What a transaction knows of the database it belongs to. */
 export interface TransactionHost {
@@ -236,13 +236,6 @@ export class TransactionAttempt implements AmbientScope, Route {
   #assertOpen(): void {
     if (this.#isOver) throw usedAfterEnd()
   }
-}
-
-function usedAfterEnd(): Error {
-  return new Error(
-    'A transaction was used after its end. Wait for everything that is asked inside of it, ' +
-      'or start what goes on without it by `outsideTransaction`',
-  )
 }
 
 function partFailed(cause: unknown): Error {

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose'
 import { Permits } from '../../foundation/permits.ts'
-import { unlessAborted } from './bounded.ts'
+import { unlessAborted } from '../../foundation/waiting.ts'
 import type { MongoPoolStats } from './database.ts'
 import type { MongoPoolSettings } from './database-options.ts'
 import { translateConnectError } from './errors.ts'

@@ -7,6 +7,7 @@ import { scopeOf, withScope } from '../../core/transactions/ambient.ts'
 import { watchOutboundCalls } from '../../core/transactions/outbound-calls.ts'
 import { readTransactionOptions } from '../../core/transactions/transaction-settings.ts'
 import type { TransactionOptions } from '../../core/transactions/transactions.ts'
+import { unlessAborted } from '../../foundation/waiting.ts'
 import type { DatabaseStats, PoolStats } from './database.ts'
 import type { DatabaseSettings, PoolSettings } from './database-options.ts'
 import { Harness } from './harness.ts'
@@ -210,7 +211,7 @@ export class DatabaseCore {
   async check(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     if (this.#closing !== undefined) throw closed()
-    await withSignal(this.#default.ping(), signal)
+    await unlessAborted(this.#default.ping(), signal)
   }
 
   stats(): DatabaseStats {
@@ -270,19 +271,4 @@ async function within(delayMs: number, work: Promise<unknown>): Promise<void> {
   })
   await Promise.race([work.catch(() => {}), timeout])
   clearTimeout(timer)
-}
-
-/** Stops waiting for `work` when `signal` says so; `work` itself goes on to an end of its own. */
-async function withSignal(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await work
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -2,6 +2,7 @@ import type { AfterCommit } from '../../core/transactions/after-commit.ts'
 import { retrying } from '../../core/transactions/retry.ts'
 import type { TransactionSettings } from '../../core/transactions/transaction-settings.ts'
 import type { Clock } from '../../foundation/clock.ts'
+import { unlessAborted } from '../../foundation/waiting.ts'
 import { type TransactionHost, TransactionRoot } from './transaction-root.ts'
 import { TransactionScope, type Work } from './transaction-scope.ts'
 import type { Workload } from './workload.ts'
@@ -55,7 +56,8 @@ async function attempt<Result>(
   const scope = new TransactionScope(root)
   onBegin(root)
   try {
-    const result = await orAborted(scope.enter(work, isSecured), signal)
+    // Work that waits for something else than the database holds its connection no longer than it may.
+    const result = await unlessAborted(scope.enter(work, isSecured), signal)
     await root.commit()
     return { result, callbacks: scope.takeCallbacks() }
   } catch (thrown) {
@@ -64,18 +66,4 @@ async function attempt<Result>(
   } finally {
     pool.release(connection)
   }
-}
-
-/** Work that waits for something else than the database holds its connection no longer than it may. */
-function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => reject(signal.reason as Error)
-    const end = (): void => signal.removeEventListener('abort', leave)
-    signal.addEventListener('abort', leave, { once: true })
-    if (signal.aborted) leave()
-    work.then(
-      (result) => (end(), resolve(result)),
-      (thrown: unknown) => (end(), reject(thrown as Error)),
-    )
-  })
 }

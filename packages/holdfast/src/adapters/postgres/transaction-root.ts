@@ -14,7 +14,7 @@ import {
 import type { QueryOptions } from './queries.ts'
 import { changesSession } from './session-state.ts'
 import type { SqlQuery } from './sql.ts'
-import { outcomeUnknown } from '../../core/transactions/store-errors.ts'
+import { outcomeUnknown, usedAfterEnd } from '../../core/transactions/store-errors.ts'
 
 /** What a transaction knows of the database it belongs to. */
 export interface TransactionHost {
@@ -221,13 +221,6 @@ export class TransactionRoot {
 /** `commit and chain` begins another one, and `rollback to` takes back who asks; the state of the session shows neither. */
 function endsTransaction({ command }: QueryResult): boolean {
   return command === 'COMMIT' || command === 'ROLLBACK'
-}
-
-export function usedAfterEnd(): Error {
-  return new Error(
-    'A transaction was used after its end. Wait for everything that is asked inside of it, ' +
-      'or start what goes on without it by `outsideTransaction`',
-  )
 }
 
 function beginOf({ isolation, readOnly }: TransactionSettings): string {

@@ -10,7 +10,7 @@ import type { QueryOptions } from './queries.ts'
 import { currentRowAccess, nobodysRowAccess, type RowAccess } from './row-security.ts'
 import { assertSqlQuery } from './sql.ts'
 import type { SqlQuery } from './sql.ts'
-import { usedAfterEnd } from './transaction-root.ts'
+import { usedAfterEnd } from '../../core/transactions/store-errors.ts'
 import type { TransactionRoot } from './transaction-root.ts'
 
 export type Work<Result> = (tx: Transaction) => Promise<Result>

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import pg from 'pg'
 import { Permits } from '../../foundation/permits.ts'
+import { unlessAborted } from '../../foundation/waiting.ts'
 import { columnParser } from './column-types.ts'
 import { Connection } from './connection.ts'
 import type { QueryConfig } from './connection.ts'
@@ -59,8 +60,17 @@ export class Workload {
     if (this.#isClosing) throw closed()
     await this.#permits.take(signal)
     const opening = this.#open(signal)
-    // It may take longer than whoever asked has time.
-    return signal === undefined ? await opening : await this.#orLeft(opening, signal)
+    try {
+      // It may take longer than whoever asked has time.
+      return await unlessAborted(opening, signal)
+    } catch (thrown) {
+      // It keeps its place until it is there or not.
+      opening.then(
+        (connection) => this.release(connection),
+        () => {},
+      )
+      throw thrown
+    }
   }
 
   async #open(signal: AbortSignal | undefined): Promise<Connection> {
@@ -71,25 +81,6 @@ export class Workload {
       this.#permits.release()
       throw thrown
     }
-  }
-
-  /** Rejects as soon as `signal` aborts. The connection keeps its place until it is there or not. */
-  #orLeft(opening: Promise<Connection>, signal: AbortSignal): Promise<Connection> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        reject(signal.reason as Error)
-        opening.then(
-          (connection) => this.release(connection),
-          () => {},
-        )
-      }
-      const stay = (): void => signal.removeEventListener('abort', leave)
-      signal.addEventListener('abort', leave, { once: true })
-      opening.then(
-        (connection) => (stay(), resolve(connection)),
-        (thrown: unknown) => (stay(), reject(thrown as Error)),
-      )
-    })
   }
 
   release(connection: Connection): void {

@@ -48,3 +48,11 @@ export function outcomeUnknown(cause: unknown): ServiceUnavailableError {
     { cause },
   )
 }
+
+/** A defect: something was not waited for where it was begun. */
+export function usedAfterEnd(): Error {
+  return new Error(
+    'A transaction was used after its end. Wait for everything that is asked inside of it, ' +
+      'or start what goes on without it by `outsideTransaction`',
+  )
+}

@@ -1,4 +1,4 @@
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Waits no longer than until `signal` aborts, and throws its reason then. What `promise` comes to is nobody's. */
 export async function unlessAborted<Result>(
